@@ -1,0 +1,61 @@
+/** The layer rules of ARCHITECTURE.md, checked by `npm run layers`. */
+module.exports = {
+  forbidden: [
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    {
+      name: "only-runtime-knows-onnxruntime",
+      severity: "error",
+      from: { pathNot: "^(sidecar/runtime/|test/)" },
+      to: { path: "onnxruntime-node" },
+    },
+    {
+      name: "pure-rooms-touch-nothing",
+      comment: "schedulers, graphs, models, tensors and prompt rules are pure: no files, no network, no runtime",
+      severity: "error",
+      from: { path: "^sidecar/(onnx|models|scheduler|tensor)/" },
+      to: { path: "^(node:)?(fs|fs/promises|net|http|https|child_process|worker_threads)$" },
+    },
+    {
+      name: "onnx-and-models-look-down-only",
+      severity: "error",
+      from: { path: "^sidecar/(onnx|models)/" },
+      to: { path: "^sidecar/(?!onnx/|models/|checkpoint/configs|checkpoint/weights|errors|tensor/)" },
+    },
+    {
+      name: "scheduler-stands-alone",
+      severity: "error",
+      from: { path: "^sidecar/scheduler/" },
+      to: { path: "^sidecar/(?!scheduler/|errors|checkpoint/configs|tensor/)" },
+    },
+    {
+      name: "runtime-does-not-know-the-pipeline",
+      severity: "error",
+      from: { path: "^sidecar/runtime/" },
+      to: { path: "^sidecar/(pipeline|cli|image|tokenizer|scheduler)/" },
+    },
+    {
+      name: "pipeline-does-not-know-the-command-line",
+      severity: "error",
+      from: { path: "^sidecar/pipeline/" },
+      to: { path: "^sidecar/cli/" },
+    },
+    {
+      name: "checkpoint-is-a-leaf",
+      severity: "error",
+      from: { path: "^sidecar/checkpoint/" },
+      to: { path: "^sidecar/(?!checkpoint/|errors|tensor/)" },
+    },
+    {
+      name: "product-does-not-import-tests",
+      severity: "error",
+      from: { path: "^sidecar/" },
+      to: { path: "^test/" },
+    },
+  ],
+  options: {
+    tsConfig: { fileName: "tsconfig.json" },
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: "node_modules" },
+    enhancedResolveOptions: { extensions: [".ts", ".js", ".json"] },
+  },
+};

@@ -1,0 +1,32 @@
+// Runs the bundled tests in dist/test/. A skipped test is announced and, under CI=true, is a failure.
+import { readdirSync } from "node:fs";
+import { finished } from "node:stream/promises";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+
+const files = readdirSync("dist/test", { recursive: true })
+  .map((name) => `dist/test/${name}`)
+  .filter((name) => name.endsWith(".test.cjs"))
+  // Fast tests first: those under unit/ need neither the command line nor a checkpoint.
+  .sort((a, b) => Number(!a.includes("/unit/")) - Number(!b.includes("/unit/")) || a.localeCompare(b));
+
+let failed = 0;
+const skipped = [];
+// One file at a time: ONNX Runtime uses every core already.
+const stream = run({ files, concurrency: 1 });
+stream.on("test:fail", () => {
+  failed += 1;
+});
+stream.on("test:pass", ({ name, skip }) => {
+  if (skip !== undefined) skipped.push(name);
+});
+const report = stream.compose(spec);
+report.pipe(process.stdout);
+await finished(report);
+
+for (const name of skipped) console.log(`SKIPPED: ${name} (does not count as passed)`);
+if (files.length === 0) {
+  console.log("no tests were found");
+  process.exitCode = 1;
+}
+if (failed > 0 || (skipped.length > 0 && process.env.CI === "true")) process.exitCode = 1;
