@@ -1,0 +1,49 @@
+import { join } from "node:path";
+import * as v from "valibot";
+import { flag, integer, parseConfig, positive } from "./config-schema";
+import { listFolder, readJson } from "./files";
+
+const FILE_NAME = "generation_defaults.json";
+
+// The largest side of the official tables is 8192 pixels.
+const MAX_SIDE = 8192;
+const MAX_STEPS = 1000;
+// As long as the context of Gemma 2; the reference's own length is 300.
+const MAX_SEQUENCE_LENGTH = 8192;
+const MAX_SIZES = 1000;
+
+const sizes = `a list of at most ${MAX_SIZES} [width, height]`;
+
+const schema = v.strictObject({
+  width: v.optional(integer(1, MAX_SIDE)),
+  height: v.optional(integer(1, MAX_SIDE)),
+  numInferenceSteps: v.optional(integer(1, MAX_STEPS)),
+  guidanceScale: v.optional(v.pipe(v.number("a number"), v.finite("a finite number"))),
+  strength: v.optional(positive(1)),
+  complexHumanInstruction: v.optional(flag(), true),
+  maxSequenceLength: v.optional(integer(1, MAX_SEQUENCE_LENGTH), 300),
+  resolutionBinning: v.optional(flag(), true),
+  sizes: v.optional(
+    v.pipe(
+      v.array(v.strictTuple([integer(1, MAX_SIDE), integer(1, MAX_SIDE)], sizes), sizes),
+      v.maxLength(MAX_SIZES, sizes),
+    ),
+    [],
+  ),
+});
+
+/**
+ * How pictures are made with a checkpoint where its user does not say otherwise. Absent numbers are left to the
+ * pipeline. `sizes` are the [width, height] in pixels that the model was trained for, empty where they are not known.
+ */
+export type GenerationDefaults = Readonly<v.InferOutput<typeof schema>>;
+
+/**
+ * The checkpoint's generation_defaults.json, which lies beside model_index.json, or the reference's defaults where
+ * there is none. Throws `invalid-checkpoint` for invalid values and for keys that are not known.
+ */
+export async function readGenerationDefaults(checkpoint: { readonly folder: string }): Promise<GenerationDefaults> {
+  const file = join(checkpoint.folder, FILE_NAME);
+  const present = (await listFolder(checkpoint.folder)).includes(FILE_NAME);
+  return parseConfig(schema, present ? await readJson(file) : {}, file);
+}
