@@ -1,0 +1,319 @@
+import type { AutoencoderActivation, AutoencoderBlockType, AutoencoderConfig } from "../checkpoint/configs";
+import type { WeightDirectory } from "../checkpoint/weights";
+import { GraphBuilder, type OnnxModel, type Value } from "../onnx/graph-builder";
+import { reshape, silu, sizesOf } from "../onnx/ops";
+
+/**
+ * AutoencoderDC (DC-AE) as two ONNX graphs. Activations are float32 [batch, channels, height, width] throughout.
+ * Source: diffusers models/autoencoders/autoencoder_dc.py, SanaMultiscaleLinearAttention in attention_processor.py.
+ */
+
+const NORM_EPSILON = 1e-5;
+const LINEAR_ATTENTION_EPSILON = 1e-15;
+const FEED_FORWARD_EXPANSION = 4;
+
+/** Input `image` [batch, 3, H, W] in −1…1, H and W multiples of the compression; output `latents` [batch, C, h, w], not scaled. */
+export function buildEncoder(config: AutoencoderConfig, weights: WeightDirectory): OnnxModel {
+  const graph = new GraphBuilder("dc_ae_encoder", weights);
+  const widths = config.encoderBlockOutChannels;
+  const last = widths.length - 1;
+
+  let x = graph.input("image", ["batch", config.inChannels, "height", "width"]);
+  x = convolution(graph, x, { name: "encoder.conv_in", inputs: config.inChannels, outputs: widths[0]!, kernel: 3 });
+  for (let stage = 0; stage <= last; stage += 1) {
+    const name = `encoder.down_blocks.${stage}`;
+    const layers = config.encoderLayersPerBlock[stage]!;
+    for (let layer = 0; layer < layers; layer += 1) {
+      x = stageBlock(graph, x, {
+        name: `${name}.${layer}`,
+        type: config.encoderBlockTypes[stage]!,
+        channels: widths[stage]!,
+        headDim: config.attentionHeadDim,
+        kernels: config.encoderQkvMultiscales[stage]!,
+        activation: "silu",
+      });
+    }
+    if (stage < last) {
+      x = downBlock(graph, x, {
+        name: `${name}.${layers}`,
+        inputs: widths[stage]!,
+        outputs: widths[stage + 1]!,
+        type: config.downsampleBlockType,
+      });
+    }
+  }
+  let latents = convolution(graph, x, {
+    name: "encoder.conv_out",
+    inputs: widths[last]!,
+    outputs: config.latentChannels,
+    kernel: 3,
+  });
+  if (config.encoderOutShortcut) {
+    latents = graph.op("Add", [latents, averageChannels(graph, x, { inputs: widths[last]!, outputs: config.latentChannels })]);
+  }
+  graph.output("latents", latents, ["batch", config.latentChannels, "latent_height", "latent_width"]);
+  return graph.build();
+}
+
+/** Input `latents` [batch, C, h, w], already divided by the scaling factor; output `image` [batch, 3, H, W], about −1…1, not clamped. */
+export function buildDecoder(config: AutoencoderConfig, weights: WeightDirectory): OnnxModel {
+  const graph = new GraphBuilder("dc_ae_decoder", weights);
+  const widths = config.decoderBlockOutChannels;
+  const last = widths.length - 1;
+
+  const latents = graph.input("latents", ["batch", config.latentChannels, "latent_height", "latent_width"]);
+  let x = convolution(graph, latents, {
+    name: "decoder.conv_in",
+    inputs: config.latentChannels,
+    outputs: widths[last]!,
+    kernel: 3,
+  });
+  if (config.decoderInShortcut) {
+    x = graph.op("Add", [x, repeatChannels(graph, latents, { inputs: config.latentChannels, outputs: widths[last]! })]);
+  }
+  // Stages are numbered from the picture inwards, so the decoder runs them backwards.
+  for (let stage = last; stage >= 0; stage -= 1) {
+    const name = `decoder.up_blocks.${stage}`;
+    const first = stage < last ? 1 : 0;
+    if (stage < last) {
+      x = upBlock(graph, x, {
+        name: `${name}.0`,
+        inputs: widths[stage + 1]!,
+        outputs: widths[stage]!,
+        type: config.upsampleBlockType,
+      });
+    }
+    for (let layer = 0; layer < config.decoderLayersPerBlock[stage]!; layer += 1) {
+      x = stageBlock(graph, x, {
+        name: `${name}.${first + layer}`,
+        type: config.decoderBlockTypes[stage]!,
+        channels: widths[stage]!,
+        headDim: config.attentionHeadDim,
+        kernels: config.decoderQkvMultiscales[stage]!,
+        activation: config.decoderActFns[stage]!,
+      });
+    }
+  }
+  x = channelRmsNorm(graph, x, "decoder.norm_out", widths[0]!);
+  x = activate(graph, x, config.decoderConvActFn);
+  x = convolution(graph, x, { name: "decoder.conv_out", inputs: widths[0]!, outputs: config.inChannels, kernel: 3 });
+  graph.output("image", x, ["batch", config.inChannels, "height", "width"]);
+  return graph.build();
+}
+
+interface StageBlock {
+  readonly name: string;
+  readonly type: AutoencoderBlockType;
+  readonly channels: number;
+  readonly headDim: number;
+  readonly kernels: readonly number[];
+  readonly activation: AutoencoderActivation;
+}
+
+function stageBlock(graph: GraphBuilder, x: Value, block: StageBlock): Value {
+  return block.type === "ResBlock" ? residualBlock(graph, x, block) : efficientVitBlock(graph, x, block);
+}
+
+function residualBlock(graph: GraphBuilder, x: Value, block: StageBlock): Value {
+  const { name, channels } = block;
+  let y = convolution(graph, x, { name: `${name}.conv1`, inputs: channels, outputs: channels, kernel: 3 });
+  y = activate(graph, y, block.activation);
+  y = convolution(graph, y, { name: `${name}.conv2`, inputs: channels, outputs: channels, kernel: 3, bias: false });
+  return graph.op("Add", [channelRmsNorm(graph, y, `${name}.norm`, channels), x]);
+}
+
+function efficientVitBlock(graph: GraphBuilder, input: Value, block: StageBlock): Value {
+  const { name, channels } = block;
+  const x = multiscaleLinearAttention(graph, input, { ...block, name: `${name}.attn` });
+
+  const hidden = FEED_FORWARD_EXPANSION * channels;
+  const feedForward = `${name}.conv_out`;
+  let y = convolution(graph, x, {
+    name: `${feedForward}.conv_inverted`,
+    inputs: channels,
+    outputs: 2 * hidden,
+    kernel: 1,
+  });
+  y = convolution(graph, silu(graph, y), {
+    name: `${feedForward}.conv_depth`,
+    inputs: 2 * hidden,
+    outputs: 2 * hidden,
+    kernel: 3,
+    groups: 2 * hidden,
+  });
+  const [value, gate] = graph.ops("Split", [y, graph.integers([hidden, hidden])], { axis: 1 }, 2) as [Value, Value];
+  y = convolution(graph, graph.op("Mul", [value, silu(graph, gate)]), {
+    name: `${feedForward}.conv_point`,
+    inputs: hidden,
+    outputs: channels,
+    kernel: 1,
+    bias: false,
+  });
+  return graph.op("Add", [channelRmsNorm(graph, y, `${feedForward}.norm`, channels), x]);
+}
+
+/**
+ * Linear attention over the picture's own projections and over depthwise-aggregated copies of them. The stored to_q,
+ * to_k and to_v are three thirds of one interleaved projection: heads are runs of 3·headDim consecutive channels of
+ * their concatenation, q, k and v one after the other inside each run.
+ */
+function multiscaleLinearAttention(graph: GraphBuilder, x: Value, block: StageBlock): Value {
+  const { name, channels, headDim } = block;
+  const heads = Math.floor(channels / headDim);
+  const inner = heads * headDim;
+  const project = (part: string): Value =>
+    graph.op("Conv", [x, graph.weight(`${name}.${part}.weight`, [inner, channels], [inner, channels, 1, 1])]);
+  const scales = [graph.op("Concat", [project("to_q"), project("to_k"), project("to_v")], { axis: 1 })];
+  block.kernels.forEach((kernel, index) => {
+    const scale = `${name}.to_qkv_multiscale.${index}`;
+    const spread = convolution(graph, scales[0]!, {
+      name: `${scale}.proj_in`,
+      inputs: 3 * inner,
+      outputs: 3 * inner,
+      kernel,
+      groups: 3 * inner,
+      bias: false,
+    });
+    scales.push(
+      convolution(graph, spread, {
+        name: `${scale}.proj_out`,
+        inputs: 3 * inner,
+        outputs: 3 * inner,
+        kernel: 1,
+        groups: 3 * heads,
+        bias: false,
+      }),
+    );
+  });
+  const joined = scales.length === 1 ? scales[0]! : graph.op("Concat", scales, { axis: 1 });
+  const groups = heads * scales.length;
+  const perHead = reshape(graph, joined, [0, groups, 3 * headDim, -1]); // [batch, groups, 3 · headDim, pixels]
+  const [q, k, v] = graph.ops("Split", [perHead, graph.integers([headDim, headDim, headDim])], { axis: 2 }, 3) as [
+    Value,
+    Value,
+    Value,
+  ];
+  const query = graph.op("Relu", [q]);
+  const key = graph.op("Transpose", [graph.op("Relu", [k])], { perm: [0, 1, 3, 2] }); // [batch, groups, pixels, headDim]
+  const valueKey = graph.op("MatMul", [v, key]); // [batch, groups, headDim, headDim]
+  const keySum = graph.op("ReduceSum", [key, graph.integers([2])], { keepdims: 1 }); // [batch, groups, 1, headDim]
+  const denominator = graph.op("Add", [graph.op("MatMul", [keySum, query]), graph.scalar(LINEAR_ATTENTION_EPSILON)]);
+  const mixed = graph.op("Div", [graph.op("MatMul", [valueKey, query]), denominator]);
+  const image = reshape(graph, mixed, [0, groups * headDim, sizesOf(graph, x, [2, 3])]);
+  const outputs = [channels, inner * scales.length];
+  const out = graph.op("Conv", [image, graph.weight(`${name}.to_out.weight`, outputs, [...outputs, 1, 1])]);
+  return graph.op("Add", [channelRmsNorm(graph, out, `${name}.norm_out`, channels), x]);
+}
+
+function downBlock(
+  graph: GraphBuilder,
+  x: Value,
+  block: { name: string; inputs: number; outputs: number; type: AutoencoderConfig["downsampleBlockType"] },
+): Value {
+  const { inputs, outputs } = block;
+  const name = `${block.name}.conv`;
+  const main =
+    block.type === "conv"
+      ? convolution(graph, x, { name, inputs, outputs, kernel: 3, stride: 2 })
+      : pixelUnshuffle(graph, convolution(graph, x, { name, inputs, outputs: outputs / 4, kernel: 3 }), outputs / 4);
+  const shortcut = averageChannels(graph, pixelUnshuffle(graph, x, inputs), { inputs: 4 * inputs, outputs });
+  return graph.op("Add", [main, shortcut]);
+}
+
+function upBlock(
+  graph: GraphBuilder,
+  x: Value,
+  block: { name: string; inputs: number; outputs: number; type: AutoencoderConfig["upsampleBlockType"] },
+): Value {
+  const { inputs, outputs } = block;
+  const name = `${block.name}.conv`;
+  const main =
+    block.type === "interpolate"
+      ? convolution(graph, nearestTwice(graph, x), { name, inputs, outputs, kernel: 3 })
+      : pixelShuffle(graph, convolution(graph, x, { name, inputs, outputs: 4 * outputs, kernel: 3 }));
+  const shortcut = pixelShuffle(graph, repeatChannels(graph, x, { inputs, outputs: 4 * outputs }));
+  return graph.op("Add", [main, shortcut]);
+}
+
+/** A convolution that keeps the picture's size (or halves it with stride 2). */
+function convolution(
+  graph: GraphBuilder,
+  x: Value,
+  layer: {
+    name: string;
+    inputs: number;
+    outputs: number;
+    kernel: number;
+    stride?: number;
+    groups?: number;
+    bias?: boolean;
+  },
+): Value {
+  const { name, inputs, outputs, kernel, stride = 1, groups = 1, bias = true } = layer;
+  const padding = Math.floor(kernel / 2);
+  return graph.op(
+    "Conv",
+    [
+      x,
+      graph.weight(`${name}.weight`, [outputs, inputs / groups, kernel, kernel]),
+      bias ? graph.weight(`${name}.bias`, [outputs]) : "",
+    ],
+    {
+      kernel_shape: [kernel, kernel],
+      pads: [padding, padding, padding, padding],
+      strides: [stride, stride],
+      group: groups,
+    },
+  );
+}
+
+/** RMSNorm over the channels of every pixel, with weight and bias. */
+function channelRmsNorm(graph: GraphBuilder, x: Value, name: string, channels: number): Value {
+  const meanSquare = graph.op("ReduceMean", [graph.op("Mul", [x, x]), graph.integers([1])], { keepdims: 1 });
+  const root = graph.op("Sqrt", [graph.op("Add", [meanSquare, graph.scalar(NORM_EPSILON)])]);
+  const perChannel = [channels, 1, 1];
+  const scaled = graph.op("Mul", [graph.op("Div", [x, root]), graph.weight(`${name}.weight`, [channels], perChannel)]);
+  return graph.op("Add", [scaled, graph.weight(`${name}.bias`, [channels], perChannel)]);
+}
+
+function activate(graph: GraphBuilder, x: Value, activation: AutoencoderActivation): Value {
+  return activation === "relu" ? graph.op("Relu", [x]) : silu(graph, x);
+}
+
+/** Means over runs of consecutive channels: [batch, inputs, h, w] -> [batch, outputs, h, w]. */
+function averageChannels(graph: GraphBuilder, x: Value, channels: { inputs: number; outputs: number }): Value {
+  const { inputs, outputs } = channels;
+  if (inputs === outputs) return x;
+  const runs = reshape(graph, x, [0, outputs, inputs / outputs, -1]);
+  const means = graph.op("ReduceMean", [runs, graph.integers([2])], { keepdims: 0 });
+  return reshape(graph, means, [0, outputs, sizesOf(graph, x, [2, 3])]);
+}
+
+/** Every channel repeated outputs/inputs times in a row. */
+function repeatChannels(graph: GraphBuilder, x: Value, channels: { inputs: number; outputs: number }): Value {
+  const { inputs, outputs } = channels;
+  const indices = Array.from({ length: outputs }, (_, channel) => Math.floor((channel * inputs) / outputs));
+  return graph.op("Gather", [x, graph.integers(indices)], { axis: 1 });
+}
+
+function nearestTwice(graph: GraphBuilder, x: Value): Value {
+  return graph.op("Resize", [x, "", graph.constant([1, 1, 2, 2], [4])], {
+    mode: "nearest",
+    coordinate_transformation_mode: "asymmetric",
+    nearest_mode: "floor",
+  });
+}
+
+/** [batch, 4·c, h, w] -> [batch, c, 2h, 2w]; channel 4c + 2·dy + dx goes to pixel (2i + dy, 2j + dx). */
+function pixelShuffle(graph: GraphBuilder, x: Value): Value {
+  return graph.op("DepthToSpace", [x], { blocksize: 2, mode: "CRD" });
+}
+
+/** The inverse of `pixelShuffle`. ONNX's SpaceToDepth orders the channels differently. */
+function pixelUnshuffle(graph: GraphBuilder, x: Value, channels: number): Value {
+  const half = (axis: number): Value => graph.op("Div", [sizesOf(graph, x, [axis]), graph.integers([2])]);
+  const [height, width] = [half(2), half(3)];
+  const cells = reshape(graph, x, [0, channels, height, 2, width, 2]);
+  const ordered = graph.op("Transpose", [cells], { perm: [0, 1, 3, 5, 2, 4] });
+  return reshape(graph, ordered, [0, 4 * channels, height, width]);
+}

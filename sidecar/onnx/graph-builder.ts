@@ -1,0 +1,306 @@
+import { SanaError } from "../errors";
+import { QUANTIZATION_BLOCK, type StoredDtype, type StoredTensor, type WeightDirectory } from "../checkpoint/weights";
+import { ProtoWriter } from "./proto-writer";
+
+/** The name of a tensor inside a graph. */
+export type Value = string & { readonly __brand: "Value" };
+
+/** A size that is known when the graph is built, or the name of one that is known when it runs. */
+export type Dimension = number | string;
+
+export type ElementType = "float32" | "float16" | "bfloat16" | "int64" | "int32" | "int8" | "uint8" | "bool";
+
+export type Attribute = number | string | readonly number[] | { readonly float: number };
+
+/** A serialised ONNX model whose weights lie in `externalFiles` (absolute paths), referred to relative to `externalFolder`. */
+export interface OnnxModel {
+  readonly bytes: Uint8Array;
+  readonly externalFolder: string;
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+}
+
+// onnx.proto, TensorProto.DataType
+const ELEMENT_TYPE_CODES: Record<ElementType, number> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  bfloat16: 16,
+};
+
+const STORED_ELEMENT_TYPES: Partial<Record<StoredDtype, ElementType>> = {
+  F32: "float32",
+  F16: "float16",
+  BF16: "bfloat16",
+  I8: "int8",
+  U8: "uint8",
+};
+
+// Opset 20 is the first with Gelu(approximate); IR 9 is the version that goes with it.
+const OPSET_VERSION = 20;
+const IR_VERSION = 9;
+
+/**
+ * Collects the nodes of one ONNX graph in execution order. Pure: weights are referred to by the place where they lie
+ * on disk and are never read here. All activations are float32; a weight that is stored in another form is widened by
+ * nodes that ONNX Runtime folds once when it loads the model.
+ */
+export class GraphBuilder {
+  private readonly nodes: ProtoWriter[] = [];
+  private readonly initializers: ProtoWriter[] = [];
+  private readonly inputs: { name: string; proto: ProtoWriter }[] = [];
+  private readonly outputs: { name: string; proto: ProtoWriter }[] = [];
+  private readonly weightValues = new Map<string, Value>();
+  private readonly constantValues = new Map<string, Value>();
+  private readonly usedDomains = new Set<string>();
+  private readonly externalFolder: string;
+  private counter = 0;
+
+  constructor(
+    private readonly graphName: string,
+    private readonly weights: WeightDirectory,
+  ) {
+    this.externalFolder = commonFolder([...weights.tensors.values()].map((tensor) => tensor.file));
+  }
+
+  input(name: string, dimensions: readonly Dimension[], type: ElementType = "float32"): Value {
+    this.inputs.push({ name, proto: valueInfo(name, type, dimensions) });
+    return name as Value;
+  }
+
+  /** Declares `value` as the graph output `name`. */
+  output(name: string, value: Value, dimensions: readonly Dimension[]): void {
+    this.node("Identity", [value], {}, { outputNames: [name] });
+    this.outputs.push({ name, proto: valueInfo(name, "float32", dimensions) });
+  }
+
+  /** Adds a node with one output. `domain` is empty for standard operators. Empty input names are absent inputs. */
+  op(
+    type: string,
+    inputs: readonly (Value | "")[],
+    attributes: Record<string, Attribute | undefined> = {},
+    domain = "",
+  ): Value {
+    return this.node(type, inputs, attributes, { domain })[0]!;
+  }
+
+  /** Adds a node with several outputs. */
+  ops(
+    type: string,
+    inputs: readonly (Value | "")[],
+    attributes: Record<string, Attribute | undefined>,
+    outputCount: number,
+  ): Value[] {
+    return this.node(type, inputs, attributes, { outputCount });
+  }
+
+  /** A float32 constant that is part of the graph itself (small tables, epsilons). */
+  constant(data: readonly number[] | Float32Array, dimensions: readonly number[]): Value {
+    const values = Float32Array.from(data);
+    return this.inlineInitializer("float32", new Uint8Array(values.buffer), dimensions);
+  }
+
+  /** A float32 scalar. */
+  scalar(value: number): Value {
+    return this.constant([value], []);
+  }
+
+  /** A 1-D int64 constant: shapes, axes, indices. */
+  integers(values: readonly number[]): Value {
+    const data = BigInt64Array.from(values, BigInt);
+    return this.inlineInitializer("int64", new Uint8Array(data.buffer), [values.length]);
+  }
+
+  /**
+   * The float32 value of a weight of the checkpoint. Throws `invalid-weights` where it is missing or its shape is not
+   * `shape`. `view` gives the same numbers another shape, without a copy. The value may be used by any number of nodes.
+   */
+  weight(name: string, shape: readonly number[], view: readonly number[] = shape): Value {
+    const key = `${name}[${view.join(",")}]`;
+    const known = this.weightValues.get(key);
+    if (known !== undefined) return known;
+    const value = this.widenedWeight(name, shape, view);
+    this.weightValues.set(key, value);
+    return value;
+  }
+
+  /**
+   * A matrix [outputs, inputs] that is stored as `int4-blocks`, in the form in which MatMulNBits takes it; undefined
+   * where it is stored otherwise.
+   */
+  int4Matrix(name: string, outputs: number, inputs: number): { packed: Value; scales: Value } | undefined {
+    const tensor = this.storedTensor(name);
+    if (tensor.dtype !== "U8") return undefined;
+    this.requireShape(name, tensor.shape, [outputs, inputs / 2]);
+    const blocks = inputs / QUANTIZATION_BLOCK;
+    return {
+      packed: this.external(name, tensor, [outputs, blocks, QUANTIZATION_BLOCK / 2]),
+      scales: this.scale(name, [outputs, blocks], [outputs * blocks]),
+    };
+  }
+
+  /** The stored form of a weight. Throws `invalid-weights` where it is missing. */
+  private storedTensor(name: string): StoredTensor {
+    const tensor = this.weights.tensors.get(name);
+    if (tensor === undefined) {
+      throw new SanaError("invalid-weights", `${this.weights.folder}: the tensor "${name}" is missing`);
+    }
+    return tensor;
+  }
+
+  /** The bytes of a weight as they are stored, in the given shape. No copy and no conversion. */
+  private external(name: string, tensor: StoredTensor, shape: readonly number[]): Value {
+    const type = STORED_ELEMENT_TYPES[tensor.dtype];
+    if (type === undefined) {
+      throw new SanaError(
+        "invalid-weights",
+        `${tensor.file}: the tensor "${name}" is stored as ${tensor.dtype}; F32, F16, BF16 and I8 can be used, U8 for matrices`,
+      );
+    }
+    const valueName = `${name}:${tensor.dtype}`;
+    const proto = tensorHeader(type, shape, valueName)
+      .message(13, externalDataEntry("location", this.relativeLocation(tensor.file)))
+      .message(13, externalDataEntry("offset", String(tensor.offset)))
+      .message(13, externalDataEntry("length", String(tensor.byteLength)))
+      .int(14, 1);
+    this.initializers.push(proto);
+    return valueName as Value;
+  }
+
+  /** Throws `invalid-weights` unless the stored shape is the one that the configuration asks for. */
+  private requireShape(name: string, found: readonly number[], expected: readonly number[]): void {
+    if (found.length !== expected.length || found.some((size, axis) => size !== expected[axis])) {
+      throw new SanaError(
+        "invalid-weights",
+        `${this.weights.folder}: the tensor "${name}" has the shape [${found.join(", ")}], but config.json asks for [${expected.join(", ")}]`,
+      );
+    }
+  }
+
+  build(): OnnxModel {
+    const graph = new ProtoWriter();
+    for (const node of this.nodes) graph.message(1, node);
+    graph.string(2, this.graphName);
+    for (const initializer of this.initializers) graph.message(5, initializer);
+    for (const { proto } of this.inputs) graph.message(11, proto);
+    for (const { proto } of this.outputs) graph.message(12, proto);
+    const model = new ProtoWriter()
+      .int(1, IR_VERSION)
+      .string(2, "sana")
+      .message(7, graph)
+      .message(8, opset("", OPSET_VERSION));
+    for (const domain of this.usedDomains) model.message(8, opset(domain, 1));
+    return {
+      bytes: model.finish(),
+      externalFolder: this.externalFolder,
+      inputNames: this.inputs.map(({ name }) => name),
+      outputNames: this.outputs.map(({ name }) => name),
+    };
+  }
+
+  private node(
+    type: string,
+    inputs: readonly (Value | "")[],
+    attributes: Record<string, Attribute | undefined>,
+    options: { domain?: string; outputCount?: number; outputNames?: string[] },
+  ): Value[] {
+    const outputs = options.outputNames ?? Array.from({ length: options.outputCount ?? 1 }, () => this.freshName(type));
+    const proto = new ProtoWriter();
+    for (const input of inputs) proto.string(1, input);
+    for (const output of outputs) proto.string(2, output);
+    proto.string(3, outputs[0]!).string(4, type);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (value !== undefined) proto.message(5, attributeProto(name, value));
+    }
+    if (options.domain) {
+      proto.string(7, options.domain);
+      this.usedDomains.add(options.domain);
+    }
+    this.nodes.push(proto);
+    return outputs as Value[];
+  }
+
+  private widenedWeight(name: string, shape: readonly number[], view: readonly number[]): Value {
+    const tensor = this.storedTensor(name);
+    this.requireShape(name, tensor.shape, shape);
+    const stored = this.external(name, tensor, view);
+    if (tensor.dtype === "F32") return stored;
+    const widened = this.op("Cast", [stored], { to: ELEMENT_TYPE_CODES.float32 });
+    if (tensor.dtype !== "I8") return widened;
+    // One scale for each output row, broadcast over everything after the first axis.
+    const rows = [view[0]!, ...view.slice(1).map(() => 1)];
+    return this.op("Mul", [widened, this.scale(name, [shape[0]!], rows)]);
+  }
+
+  /** The scales of an integer weight, stored in `shape`. */
+  private scale(name: string, shape: readonly number[], view: readonly number[]): Value {
+    return this.weight(`${name}.scale`, shape, view);
+  }
+
+  private inlineInitializer(type: ElementType, data: Uint8Array, dimensions: readonly number[]): Value {
+    const key = `${type}[${dimensions.join(",")}]:${Buffer.from(data).toString("base64")}`;
+    const known = this.constantValues.get(key);
+    if (known !== undefined) return known;
+    const name = this.freshName("Constant");
+    this.initializers.push(tensorHeader(type, dimensions, name).bytes(9, data));
+    this.constantValues.set(key, name);
+    return name;
+  }
+
+  private relativeLocation(file: string): string {
+    return file.slice(this.externalFolder.length).replace(/^[\\/]/, "");
+  }
+
+  private freshName(type: string): Value {
+    this.counter += 1;
+    return `${type}_${this.counter}` as Value;
+  }
+}
+
+/** The deepest folder that holds all of the files: external data may only be referred to inside one folder. */
+function commonFolder(files: readonly string[]): string {
+  const folders = files.map((file) => file.split(/[\\/]/).slice(0, -1));
+  const first = folders[0] ?? [];
+  let depth = first.length;
+  for (const folder of folders) {
+    while (first.slice(0, depth).some((part, index) => part !== folder[index])) depth -= 1;
+  }
+  return first.slice(0, depth).join("/") || "/";
+}
+
+function tensorHeader(type: ElementType, dimensions: readonly number[], name: string): ProtoWriter {
+  const proto = new ProtoWriter();
+  for (const size of dimensions) proto.int(1, size);
+  return proto.int(2, ELEMENT_TYPE_CODES[type]).string(8, name);
+}
+
+function externalDataEntry(key: string, value: string): ProtoWriter {
+  return new ProtoWriter().string(1, key).string(2, value);
+}
+
+function valueInfo(name: string, type: ElementType, dimensions: readonly Dimension[]): ProtoWriter {
+  const shape = new ProtoWriter();
+  for (const size of dimensions) {
+    shape.message(1, typeof size === "number" ? new ProtoWriter().int(1, size) : new ProtoWriter().string(2, size));
+  }
+  const tensorType = new ProtoWriter().int(1, ELEMENT_TYPE_CODES[type]).message(2, shape);
+  return new ProtoWriter().string(1, name).message(2, new ProtoWriter().message(1, tensorType));
+}
+
+/** AttributeProto: integers and lists of integers are INT(S), `{ float }` is FLOAT, text is STRING. */
+function attributeProto(name: string, value: Attribute): ProtoWriter {
+  const proto = new ProtoWriter().string(1, name);
+  if (typeof value === "number") return proto.int(3, value).int(20, 2);
+  if (typeof value === "string") return proto.string(4, value).int(20, 3);
+  if ("float" in value) return proto.float(2, value.float).int(20, 1);
+  for (const item of value) proto.int(8, item);
+  return proto.int(20, 7);
+}
+
+function opset(domain: string, version: number): ProtoWriter {
+  return new ProtoWriter().string(1, domain).int(2, version);
+}

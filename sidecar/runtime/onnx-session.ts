@@ -1,0 +1,49 @@
+import * as ort from "onnxruntime-node";
+import type { OnnxModel } from "../onnx/graph-builder";
+import type { FloatTensor } from "../tensor/float-tensor";
+
+/** A loaded graph. Inputs and outputs are float32; unused names are refused by ONNX Runtime. */
+export interface OnnxSession {
+  /** Runs the graph once. Blocks the calling thread until it is done. */
+  run(feeds: Readonly<Record<string, FloatTensor>>, outputs: readonly string[]): Promise<Record<string, FloatTensor>>;
+  release(): Promise<void>;
+}
+
+export interface SessionOptions {
+  /**
+   * Whether the graph runs often enough for its weights to be rearranged for speed when it is loaded. That costs a
+   * second copy of them in memory and pays from the second run on.
+   */
+  readonly runsOften: boolean;
+}
+
+/** Loads a graph on the CPU. Its weights are mapped from their own files, not read into the model. */
+export async function createSession(model: OnnxModel, options: SessionOptions): Promise<OnnxSession> {
+  const session = await ort.InferenceSession.create(model.bytes, {
+    executionProviders: ["cpu"],
+    graphOptimizationLevel: "all",
+    // Warnings of ONNX Runtime are for its developers; errors come as exceptions.
+    logSeverityLevel: 3,
+    extra: {
+      session: {
+        model_external_initializers_file_folder_path: model.externalFolder,
+        disable_prepacking: options.runsOften ? "0" : "1",
+      },
+    },
+  });
+  return {
+    run: async (feeds, outputs) => {
+      const tensors = Object.fromEntries(
+        Object.entries(feeds).map(([name, { data, dims }]) => [name, new ort.Tensor("float32", data, dims)]),
+      );
+      const results = await session.run(tensors, outputs);
+      return Object.fromEntries(
+        outputs.map((name) => {
+          const { data, dims } = results[name]!;
+          return [name, { data: data as Float32Array, dims }];
+        }),
+      );
+    },
+    release: () => session.release(),
+  };
+}
