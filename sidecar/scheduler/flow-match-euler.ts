@@ -1,6 +1,6 @@
 import { cleanLatents, type FlowScheduler } from "./scheduler";
 
-export interface FlowMatchEulerOptions {
+interface FlowMatchEulerOptions {
   /** 1 … 1000. */
   readonly numInferenceSteps: number;
   /** How far noise levels are moved towards 1; above 0, 1 leaves them evenly spaced. */

@@ -1,5 +1,5 @@
 /** Strings that are tokens by themselves, found in the text before anything else is done with it. */
-export interface AddedTokens {
+interface AddedTokens {
   readonly ids: ReadonlyMap<string, number>;
   /** The lengths of all added tokens that begin with a UTF-16 unit, longest first. */
   readonly lengths: ReadonlyMap<string, readonly number[]>;

@@ -50,8 +50,8 @@ for (const name of ["gemma2", "gemma3"]) {
         const seconds = (performance.now() - start) / 1000;
         assert.equal(ids.length, count, `${count} tokens of ${JSON.stringify(unit)}`);
         assert.equal(createHash("sha256").update(Int32Array.from(ids)).digest("hex"), sha256, JSON.stringify(unit));
-        // Half a second to one and a half on a slow core; quadratic merging would take hours.
-        assert.ok(seconds < 20, `${JSON.stringify(unit)} took ${seconds} s`);
+        // One second or two on a slow core that is free; quadratic merging would take hours.
+        assert.ok(seconds < 60, `${JSON.stringify(unit)} took ${seconds} s`);
       }
     });
 
