@@ -1,0 +1,189 @@
+import { createHash } from "node:crypto";
+import {
+  openAutoencoder,
+  openCheckpoint,
+  openScheduler,
+  openTextEncoder,
+  openTransformer,
+  requireMatchingComponents,
+  tokenizerFile,
+  type Checkpoint,
+} from "../checkpoint/diffusers-layout";
+import { readGenerationDefaults } from "../checkpoint/generation-defaults";
+import { checkWeights, modelHash } from "../checkpoint/weight-integrity";
+import { SanaError } from "../errors";
+import { cacheFolder } from "../files/cache-folder";
+import { readInputFile } from "../files/input-file";
+import type { GenerationParameters } from "../image/generation-parameters";
+import { resizeLanczos } from "../image/lanczos";
+import { rgbToTensor } from "../image/pixels";
+import { decodePng } from "../image/png-decoder";
+import type { VaeTiling } from "../pipeline/decode";
+import type { GenerationEvent, GenerationResult } from "../pipeline/events";
+import type { SanaModels } from "../pipeline/models";
+import {
+  checkNumbers,
+  firstStep,
+  generationSize,
+  latentShape,
+  type GenerationRequest,
+  type Size,
+  type StartImage,
+} from "../pipeline/request";
+import { runSanaPipeline } from "../pipeline/sana-pipeline";
+import { chooseSampling, createFlowScheduler, type SchedulerName } from "../pipeline/schedulers";
+import { runSprintPipeline } from "../pipeline/sprint-pipeline";
+import { createScm } from "../scheduler/scm";
+import { prepareDecoder, prepareEncoder } from "../runtime/autoencoder";
+import { prepareTextEncoder } from "../runtime/text-encoder";
+import { prepareTransformer } from "../runtime/transformer";
+import { openTokenizer } from "../tokenizer/gemma-tokenizer";
+import { MAX_IMAGE_FILE_BYTES } from "./common-options";
+import { checkLatents, readLatentsFile } from "./latents-file";
+
+declare const PROGRAM_VERSION: string;
+
+/** What a user can say about a picture; what is left out comes from the checkpoint's generation defaults. */
+export interface RunOptions {
+  readonly model: string;
+  readonly prompt: string;
+  readonly negativePrompt?: string;
+  readonly width?: number;
+  readonly height?: number;
+  readonly steps?: number;
+  readonly guidanceScale?: number;
+  readonly scheduler?: SchedulerName;
+  readonly seed: bigint;
+  readonly latents?: string;
+  readonly humanInstruction: boolean;
+  readonly resolutionBinning: boolean;
+  readonly vaeTiling: VaeTiling;
+  readonly image?: string;
+  readonly strength?: number;
+}
+
+/** A picture that is ready to be made: everything has been read and checked, no network is loaded yet. */
+export interface Run {
+  readonly checkpoint: Checkpoint;
+  readonly models: SanaModels;
+  readonly autoencoder: Awaited<ReturnType<typeof openAutoencoder>>["config"];
+  /** Steps that will run: fewer than asked for in image-to-image. */
+  readonly stepCount: number;
+  readonly parameters: GenerationParameters;
+  readonly events: AsyncGenerator<GenerationEvent, GenerationResult>;
+}
+
+/** Reads and checks everything that a picture needs. Throws a SanaError for whatever is wrong with it. */
+export async function prepareRun(options: RunOptions, signal: AbortSignal): Promise<Run> {
+  const checkpoint = await openCheckpoint(options.model);
+  const isSprint = checkpoint.pipeline === "SanaSprintPipeline";
+  const defaults = await readGenerationDefaults(checkpoint);
+  const [transformer, autoencoder, textEncoder, scheduler] = await Promise.all([
+    openTransformer(checkpoint),
+    openAutoencoder(checkpoint),
+    openTextEncoder(checkpoint),
+    openScheduler(checkpoint),
+  ]);
+  const configs = { transformer: transformer.config, autoencoder: autoencoder.config };
+
+  const numbers = {
+    width: options.width ?? defaults.width ?? transformer.config.sampleSize * 32,
+    height: options.height ?? defaults.height ?? transformer.config.sampleSize * 32,
+    numInferenceSteps: options.steps ?? defaults.numInferenceSteps ?? (isSprint ? 2 : 20),
+    guidanceScale: options.guidanceScale ?? defaults.guidanceScale ?? 4.5,
+  };
+  checkNumbers(numbers);
+  requireMatchingComponents(checkpoint, { ...configs, textEncoder: textEncoder.config });
+  const models: SanaModels = {
+    textEncoder: prepareTextEncoder(textEncoder.config, textEncoder.weights),
+    transformer: prepareTransformer(transformer.config, transformer.weights),
+    decoder: prepareDecoder(autoencoder.config, autoencoder.weights),
+    encoder: prepareEncoder(autoencoder.config, autoencoder.weights),
+  };
+  if (isSprint && options.negativePrompt !== undefined) {
+    throw new SanaError("invalid-parameter", "--negative-prompt has no meaning for a Sprint checkpoint");
+  }
+  const sampling = chooseSampling(options.scheduler, scheduler);
+  const resolutionBinning = options.resolutionBinning && defaults.resolutionBinning;
+  const size = generationSize({ ...numbers, resolutionBinning }, transformer.config);
+  const latents = options.latents === undefined ? null : await readLatentsFile(options.latents);
+  if (latents !== null) checkLatents(options.latents!, latents, latentShape(size, configs));
+  const start = await readStartImage(options, { size, numInferenceSteps: numbers.numInferenceSteps });
+  const tokenizer = await openTokenizer(await tokenizerFile(checkpoint));
+  const weights = [transformer.weights, autoencoder.weights, textEncoder.weights];
+  const integrity = await checkWeights(weights, cacheFolder(), signal);
+
+  const request: GenerationRequest = {
+    prompt: options.prompt,
+    ...numbers,
+    seed: options.seed,
+    humanInstruction: options.humanInstruction && defaults.complexHumanInstruction,
+    maxSequenceLength: defaults.maxSequenceLength,
+    resolutionBinning,
+    vaeTiling: options.vaeTiling,
+    latents: latents?.latents ?? null,
+    startImage: start?.image ?? null,
+  };
+  const negativePrompt = options.negativePrompt ?? "";
+  const context = { checkpoint: { ...configs, tokenizer }, models, signal };
+  const steps = numbers.numInferenceSteps;
+  const events =
+    sampling.kind === "sprint"
+      ? runSprintPipeline(
+          { ...request, stepNoise: latents?.stepNoise ?? null },
+          { ...context, scheduler: createScm({ numInferenceSteps: steps, sigmaData: sampling.config.sigmaData }) },
+        )
+      : runSanaPipeline(
+          { ...request, negativePrompt },
+          { ...context, scheduler: createFlowScheduler(sampling, steps) },
+        );
+  return {
+    checkpoint,
+    models,
+    autoencoder: autoencoder.config,
+    stepCount: steps - (start === null ? 0 : firstStep(steps, start.image.strength)),
+    parameters: {
+      prompt: options.prompt,
+      negativePrompt,
+      seed: options.seed,
+      width: numbers.width,
+      height: numbers.height,
+      steps,
+      guidanceScale: numbers.guidanceScale,
+      scheduler: sampling.name,
+      model: checkpoint.name,
+      modelHash: modelHash(integrity),
+      precision: "fp32",
+      humanInstruction: request.humanInstruction,
+      maxSequenceLength: request.maxSequenceLength,
+      resolutionBinning,
+      vaeTiling: options.vaeTiling,
+      ...(latents === null ? {} : { latentsSha256: latents.sha256 }),
+      ...(start === null ? {} : { strength: start.image.strength, sourceImageSha256: start.sha256 }),
+      programVersion: PROGRAM_VERSION,
+    },
+    events,
+  };
+}
+
+const DEFAULT_STRENGTH = 0.6;
+
+/** The picture to start from, resized to the size that is generated, and the SHA-256 of its file. */
+async function readStartImage(
+  options: RunOptions,
+  generation: { size: Size; numInferenceSteps: number },
+): Promise<{ image: StartImage; sha256: string } | null> {
+  if (options.image === undefined) {
+    if (options.strength === undefined) return null;
+    throw new SanaError("invalid-parameter", "--strength needs --image: it says how much of that picture is redrawn");
+  }
+  const strength = options.strength ?? DEFAULT_STRENGTH;
+  // Refused before the picture is read.
+  firstStep(generation.numInferenceSteps, strength);
+  const bytes = await readInputFile(options.image, { maxBytes: MAX_IMAGE_FILE_BYTES });
+  const resized = resizeLanczos(decodePng(bytes, options.image), generation.size.width, generation.size.height);
+  return {
+    image: { pixels: rgbToTensor(resized), strength },
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+  };
+}

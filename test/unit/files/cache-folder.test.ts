@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { cacheFolder, readCacheFile, writeCacheFile } from "../../../sidecar/files/cache-folder";
+import { withFolder } from "./temporary-folder";
+
+describe("the cache", () => {
+  it("lies where the platform wants it and is made when something is written", () =>
+    withCache(async (folder) => {
+      assert.equal(cacheFolder(), join(folder, "sana-vscode"));
+      assert.equal(await readCacheFile("map.json", { maxBytes: 10 }), undefined);
+      assert.equal(existsSync(cacheFolder()), false);
+
+      await writeCacheFile("map.json", Buffer.from("first"));
+      await writeCacheFile("map.json", Buffer.from("second"));
+
+      assert.equal(String(await readCacheFile("map.json", { maxBytes: 10 })), "second");
+      assert.equal(await readCacheFile("map.json", { maxBytes: 5 }), undefined);
+    }));
+
+  it("does without when it cannot be written", () =>
+    withCache(async (folder) => {
+      writeFileSync(join(folder, "sana-vscode"), "a file in the folder's place");
+      await writeCacheFile("map.json", Buffer.from("text"));
+      assert.equal(await readCacheFile("map.json", { maxBytes: 10 }), undefined);
+    }));
+});
+
+/** Runs `use` with a cache of its own. The variable is read on Linux, where the tests run. */
+async function withCache(use: (folder: string) => Promise<void>): Promise<void> {
+  const before = process.env["XDG_CACHE_HOME"];
+  try {
+    await withFolder(async (folder) => {
+      process.env["XDG_CACHE_HOME"] = folder;
+      await use(folder);
+    });
+  } finally {
+    if (before === undefined) delete process.env["XDG_CACHE_HOME"];
+    else process.env["XDG_CACHE_HOME"] = before;
+  }
+}
