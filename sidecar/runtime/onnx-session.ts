@@ -1,4 +1,4 @@
-import * as ort from "onnxruntime-node";
+import type * as Ort from "onnxruntime-node";
 import type { OnnxModel } from "../onnx/graph-builder";
 import type { FloatTensor } from "../tensor/float-tensor";
 
@@ -19,6 +19,7 @@ export interface SessionOptions {
 
 /** Loads a graph on the CPU. Its weights are mapped from their own files, not read into the model. */
 export async function createSession(model: OnnxModel, options: SessionOptions): Promise<OnnxSession> {
+  const ort = await loadOnnxRuntime();
   const session = await ort.InferenceSession.create(model.bytes, {
     executionProviders: ["cpu"],
     graphOptimizationLevel: "all",
@@ -46,4 +47,14 @@ export async function createSession(model: OnnxModel, options: SessionOptions): 
     },
     release: () => session.release(),
   };
+}
+
+/**
+ * ONNX Runtime's native library, loaded when the first graph is. Its Linux and macOS builds would upload events about
+ * every session and keep an identifier on the disk; this variable, read once while the library loads, turns all of it
+ * off. Source: onnxruntime/core/platform/posix/telemetry.cc.
+ */
+async function loadOnnxRuntime(): Promise<typeof Ort> {
+  process.env["ORT_DISABLE_TELEMETRY"] = "1";
+  return import("onnxruntime-node");
 }
