@@ -15,6 +15,9 @@ const MAX_SIZES = 1000;
 const sizes = `a list of at most ${MAX_SIZES} [width, height]`;
 
 const schema = v.strictObject({
+  name: v.optional(
+    v.pipe(v.string("a name"), v.regex(/^[\w.-]{1,100}$/, "letters, digits, dots and dashes, at most 100")),
+  ),
   width: v.optional(integer(1, MAX_SIDE)),
   height: v.optional(integer(1, MAX_SIDE)),
   numInferenceSteps: v.optional(integer(1, MAX_STEPS)),
@@ -34,7 +37,7 @@ const schema = v.strictObject({
 
 /**
  * How pictures are made with a checkpoint where its user does not say otherwise. Absent numbers are left to the
- * pipeline. `sizes` are the [width, height] in pixels that the model was trained for, empty where they are not known.
+ * pipeline. `name` is what pictures are signed with in place of the folder's name. `sizes` are the [width, height] in pixels that the model was trained for, empty where they are not known.
  */
 export type GenerationDefaults = Readonly<v.InferOutput<typeof schema>>;
 

@@ -67,7 +67,7 @@ async function describeCheckpoint(path: string): Promise<Record<string, unknown>
     { ...weightSummary(weights), config },
   ]);
   return {
-    model: checkpoint.name,
+    model: defaults.name ?? checkpoint.name,
     modelHash: modelHash(integrity),
     pipeline: checkpoint.pipeline,
     ...(Object.fromEntries(described) as Record<string, unknown>),

@@ -24,7 +24,7 @@ export async function readLatentsFile(path: string): Promise<LatentsFile> {
   const read = async (name: string): Promise<FloatTensor | null> => {
     const tensor = file.tensors.get(name);
     if (tensor === undefined) return null;
-    if (tensor.dtype !== "F32" || tensor.shape.length !== 4 || tensor.shape.some((size) => size === 0)) {
+    if (tensor.dtype !== "F32" || tensor.shape.length !== 4 || tensor.shape.slice(1).includes(0)) {
       throw refusal(
         path,
         `tensor "${name}" is ${tensor.dtype} [${tensor.shape.join(", ")}]; expected F32 of four axes`,
@@ -54,6 +54,18 @@ export function checkLatents(path: string, file: LatentsFile, shape: readonly nu
   if (stepNoise?.dims.slice(1).some((size, axis) => size !== shape[axis + 1])) {
     const expected = ["K", ...shape.slice(1)].join(", ");
     throw refusal(path, `tensor "step_noise" is [${stepNoise.dims.join(", ")}]; this picture needs [${expected}]`);
+  }
+}
+
+/** Throws `invalid-input-file` where a file with noise for Sprint's steps has too little of it for `stepCount` steps. */
+export function checkStepNoise(path: string, { stepNoise }: LatentsFile, stepCount: number): void {
+  // None is added after the last step.
+  const needed = stepCount - 1;
+  if (stepNoise !== null && stepNoise.dims[0]! < needed) {
+    throw refusal(
+      path,
+      `tensor "step_noise" is noise for ${stepNoise.dims[0]!} steps; ${stepCount} steps need ${needed}`,
+    );
   }
 }
 

@@ -20,6 +20,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   const program = new Command("sana")
     .description("Text-to-image generation on your own machine.")
     .version(PROGRAM_VERSION)
+    .helpCommand(false)
     .exitOverride()
     // Refusals are printed here: commander would put its whole help before some of them.
     .configureOutput({ outputError: () => undefined, writeErr: () => undefined });

@@ -39,7 +39,7 @@ import { prepareTextEncoder } from "../runtime/text-encoder";
 import { prepareTransformer } from "../runtime/transformer";
 import { openTokenizer } from "../tokenizer/gemma-tokenizer";
 import { MAX_IMAGE_FILE_BYTES } from "./common-options";
-import { checkLatents, readLatentsFile } from "./latents-file";
+import { checkLatents, checkStepNoise, readLatentsFile } from "./latents-file";
 
 declare const PROGRAM_VERSION: string;
 
@@ -100,7 +100,7 @@ export async function prepareRun(options: RunOptions, signal: AbortSignal): Prom
     decoder: prepareDecoder(autoencoder.config, autoencoder.weights),
     encoder: prepareEncoder(autoencoder.config, autoencoder.weights),
   };
-  if (isSprint && options.negativePrompt !== undefined) {
+  if (isSprint && (options.negativePrompt ?? "") !== "") {
     throw new SanaError("invalid-parameter", "--negative-prompt has no meaning for a Sprint checkpoint");
   }
   const sampling = chooseSampling(options.scheduler, scheduler);
@@ -109,6 +109,9 @@ export async function prepareRun(options: RunOptions, signal: AbortSignal): Prom
   const latents = options.latents === undefined ? null : await readLatentsFile(options.latents);
   if (latents !== null) checkLatents(options.latents!, latents, latentShape(size, configs));
   const start = await readStartImage(options, { size, numInferenceSteps: numbers.numInferenceSteps });
+  const steps = numbers.numInferenceSteps;
+  const stepCount = steps - (start === null ? 0 : firstStep(steps, start.image.strength));
+  if (latents !== null && isSprint) checkStepNoise(options.latents!, latents, stepCount);
   const tokenizer = await openTokenizer(await tokenizerFile(checkpoint));
   const weights = [transformer.weights, autoencoder.weights, textEncoder.weights];
   const integrity = await checkWeights(weights, cacheFolder(), signal);
@@ -126,7 +129,6 @@ export async function prepareRun(options: RunOptions, signal: AbortSignal): Prom
   };
   const negativePrompt = options.negativePrompt ?? "";
   const context = { checkpoint: { ...configs, tokenizer }, models, signal };
-  const steps = numbers.numInferenceSteps;
   const events =
     sampling.kind === "sprint"
       ? runSprintPipeline(
@@ -141,7 +143,7 @@ export async function prepareRun(options: RunOptions, signal: AbortSignal): Prom
     checkpoint,
     models,
     autoencoder: autoencoder.config,
-    stepCount: steps - (start === null ? 0 : firstStep(steps, start.image.strength)),
+    stepCount,
     parameters: {
       prompt: options.prompt,
       negativePrompt,
@@ -151,7 +153,7 @@ export async function prepareRun(options: RunOptions, signal: AbortSignal): Prom
       steps,
       guidanceScale: numbers.guidanceScale,
       scheduler: sampling.name,
-      model: checkpoint.name,
+      model: defaults.name ?? checkpoint.name,
       modelHash: modelHash(integrity),
       precision: "fp32",
       humanInstruction: request.humanInstruction,

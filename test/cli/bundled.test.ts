@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+import { openSafetensors, readTensor, serializeSafetensors } from "../../sidecar/checkpoint/safetensors";
+import { runCli } from "./run-cli";
+
+const EXPECTED = "test/golden/bundled/expected.safetensors";
+
+/** What test/golden/make_bundled_golden.py asked diffusers for, with models/ widened to float32. */
+const cases = JSON.parse(readFileSync("test/golden/bundled/cases.json", "utf8")) as {
+  readonly steps: readonly number[];
+  readonly guidance_scale: number;
+  readonly sample_stride: number;
+  readonly prompts: Readonly<Record<string, string>>;
+};
+
+// Relative L2. Both sides compute in float32 in another order; the tiny checkpoints of parity.test.ts stay below 1e-5.
+const EMBEDDING_TOLERANCE = 2e-5;
+const LATENTS_TOLERANCE = 1e-4;
+
+const scratch = mkdtempSync(join(tmpdir(), "sana-bundled-"));
+after(() => {
+  rmSync(scratch, { recursive: true });
+});
+
+async function tensor(file: string, name: string): Promise<Float32Array> {
+  const stored = (await openSafetensors(file)).tensors.get(name);
+  assert.ok(stored, `${file} has no tensor ${name}`);
+  return readTensor(stored);
+}
+
+const expected = (name: string): Promise<Float32Array> => tensor(EXPECTED, name);
+
+function relativeDistance(found: Float32Array, reference: Float32Array): number {
+  assert.equal(found.length, reference.length);
+  let [difference, norm] = [0, 0];
+  reference.forEach((value, i) => {
+    difference += (found[i]! - value) ** 2;
+    norm += value ** 2;
+  });
+  return Math.sqrt(difference / norm);
+}
+
+async function run(args: readonly string[]): Promise<void> {
+  const { code, stderr } = await runCli(args);
+  assert.equal(code, 0, stderr);
+}
+
+describe("the bundled checkpoint, widened to float32, gives what diffusers gives", () => {
+  for (const [name, prompt] of Object.entries(cases.prompts)) {
+    it(`reads the prompt "${prompt}"`, async () => {
+      const file = join(scratch, `${name}-embeds.safetensors`);
+      await run(["embed", "--precision", "fp32", "--prompt", prompt, "--output", file]);
+      const reference = await expected(`${name}.prompt_embeds`);
+      const rows = (await tensor(file, "prompt_embeds")).subarray(0, reference.length);
+      assert.ok(relativeDistance(rows, reference) <= EMBEDDING_TOLERANCE);
+    });
+  }
+
+  for (const steps of cases.steps) {
+    for (const name of steps > 10 ? ["english"] : Object.keys(cases.prompts)) {
+      it(`draws "${cases.prompts[name]!}" in ${steps} steps`, async () => {
+        const file = join(scratch, `${name}-${steps}.safetensors`);
+        const picture = join(scratch, `${name}-${steps}.png`);
+        const sampling = ["--steps", String(steps), "--guidance-scale", String(cases.guidance_scale)];
+        const files = ["--latents", await noiseFile(), "--save-latents", file, "--output", picture];
+        await run(["generate", "--precision", "fp32", "--prompt", cases.prompts[name]!, ...sampling, ...files]);
+        const latents = await tensor(file, "latents");
+        assert.ok(relativeDistance(latents, await expected(`${name}.latents.${steps}`)) <= LATENTS_TOLERANCE);
+        const pixels = join(scratch, `${name}-${steps}-pixels.safetensors`);
+        const outputs = ["--output", picture, "--save-image-tensor", pixels, "--overwrite"];
+        await run(["decode", "--precision", "fp32", "--latents", file, ...outputs]);
+        const sampled = (await tensor(pixels, "image")).filter((_, i) => i % cases.sample_stride === 0);
+        assert.ok(relativeDistance(sampled, await expected(`${name}.image.${steps}`)) <= LATENTS_TOLERANCE);
+      });
+    }
+  }
+});
+
+/** The initial noise that both sides start from, in a file of its own. */
+async function noiseFile(): Promise<string> {
+  const path = join(scratch, "noise.safetensors");
+  const stored = (await openSafetensors(EXPECTED)).tensors.get("latents")!;
+  const data = await readTensor(stored);
+  writeFileSync(path, serializeSafetensors({ latents: { dtype: "F32", shape: stored.shape, data } }));
+  return path;
+}
