@@ -1,4 +1,5 @@
-// Bundles the sidecar to dist/sana.cjs and, with --tests, every test file to dist/test/ as well.
+// Bundles the sidecar to dist/sana.cjs; with --tests every test file to dist/test/, with --bench the benchmarks to
+// dist/bench/ as well.
 import { build } from "esbuild";
 import { readdirSync, rmSync } from "node:fs";
 
@@ -24,16 +25,16 @@ const define = { ...common.define, PROGRAM_VERSION: JSON.stringify(version) };
 rmSync("dist", { recursive: true, force: true });
 await build({ ...common, define, entryPoints: { sana: "sidecar/main.ts" }, outdir: "dist", sourcemap: "external" });
 
+const programs = [];
 if (process.argv.includes("--tests")) {
-  const tests = readdirSync("test", { recursive: true })
-    .map((name) => name.replaceAll("\\", "/"))
-    .filter((name) => name.endsWith(".test.ts"));
-  await build({
-    ...common,
-    define,
-    entryPoints: tests.map((name) => `test/${name}`),
-    outbase: "test",
-    outdir: "dist/test",
-    sourcemap: "inline",
-  });
+  const files = readdirSync("test", { recursive: true }).map((name) => name.replaceAll("\\", "/"));
+  programs.push(...files.filter((name) => name.endsWith(".test.ts")).map((name) => ({ name, outdir: "dist/test" })));
+}
+if (process.argv.includes("--bench")) {
+  const names = ["main.ts", "sana-contestant.ts", "previews.ts", "full-size/make-checkpoint.ts"];
+  programs.push(...names.map((name) => ({ name: `bench/${name}`, outdir: "dist" })));
+}
+for (const outdir of new Set(programs.map((program) => program.outdir))) {
+  const entryPoints = programs.filter((program) => program.outdir === outdir).map(({ name }) => `test/${name}`);
+  await build({ ...common, define, entryPoints, outbase: "test", outdir, sourcemap: "inline" });
 }

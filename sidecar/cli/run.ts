@@ -106,8 +106,9 @@ export async function prepareRun(options: RunOptions, signal: AbortSignal): Prom
   const sampling = chooseSampling(options.scheduler, scheduler);
   const resolutionBinning = options.resolutionBinning && defaults.resolutionBinning;
   const size = generationSize({ ...numbers, resolutionBinning }, transformer.config);
+  const shape = latentShape(size, configs);
   const latents = options.latents === undefined ? null : await readLatentsFile(options.latents);
-  if (latents !== null) checkLatents(options.latents!, latents, latentShape(size, configs));
+  if (latents !== null) checkLatents(options.latents!, latents, shape);
   const start = await readStartImage(options, { size, numInferenceSteps: numbers.numInferenceSteps });
   const steps = numbers.numInferenceSteps;
   const stepCount = steps - (start === null ? 0 : firstStep(steps, start.image.strength));

@@ -64,7 +64,7 @@ export function parametersToJson(parameters: GenerationParameters): Record<strin
 }
 
 /** A seed of 0…2^63−1 for JSON: a number up to 2^53 − 1, its digits above, where most readers would round a number. */
-export function seedToJson(seed: bigint): number | string {
+function seedToJson(seed: bigint): number | string {
   return seed <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(seed) : seed.toString();
 }
 

@@ -15,7 +15,7 @@ interface Releasable {
   release(): Promise<void>;
 }
 
-export interface TextEncoderModel extends Releasable {
+interface TextEncoderModel extends Releasable {
   /** Token ids to hidden states [tokens, channels]; the first `prefixLength` tokens are common to many texts. */
   encode(tokenIds: readonly number[], prefixLength: number): Promise<FloatTensor>;
 }
