@@ -1,0 +1,96 @@
+"""Stage ``export``: puts a trained transformer and autoencoder beside the text encoder, in the official layout.
+
+    python -m sana_training.export --checkpoint C --output models
+
+CHECKPOINT has ``transformer/`` (int8 rows), ``vae/`` (float16) and ``scheduler/``. The transformer's codes and scales
+are copied as they are; the autoencoder's matrices and convolutions become int8 rows; everything else stays as given.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from . import storage
+from .prompts import PROMPT_TOKENS
+from .text_encoder import write_json
+
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+
+# The first and last convolutions of either half touch pixels or latents directly and are small: they stay in float16.
+_KEPT_FLOAT = ("encoder.conv_in.weight", "encoder.conv_out.weight", "decoder.conv_in.weight", "decoder.conv_out.weight")
+
+
+def export(checkpoint: Path, output: Path) -> None:
+    """Writes the two JSON files of the pipeline, ``transformer/``, ``vae/`` and ``scheduler/`` under ``output``."""
+    transformer = load_file(checkpoint / "transformer" / "diffusion_pytorch_model.int8.safetensors")
+    vae = load_file(checkpoint / "vae" / WEIGHTS)
+    _write_component(checkpoint / "transformer", output / "transformer", transformer)
+    _write_component(checkpoint / "vae", output / "vae", quantise_vae(vae))
+    scheduler = output / "scheduler"
+    scheduler.mkdir(parents=True, exist_ok=True)
+    (scheduler / "scheduler_config.json").write_bytes((checkpoint / "scheduler" / "scheduler_config.json").read_bytes())
+    write_json(output / "model_index.json", _model_index())
+    sample_size = json.loads((checkpoint / "transformer" / "config.json").read_text())["sample_size"]
+    write_json(output / "generation_defaults.json", _generation_defaults(sample_size * 32))
+
+
+def quantise_vae(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """int8 rows for what mixes channels; norms, biases, depthwise and first and last convolutions unchanged."""
+    stored: dict[str, torch.Tensor] = {}
+    for name, weight in weights.items():
+        depthwise = weight.ndim == 4 and weight.shape[1] == 1
+        if weight.ndim < 2 or depthwise or name in _KEPT_FLOAT:
+            stored[name] = weight
+        else:
+            stored |= storage.named(name, storage.quantize_rows(weight))
+    return stored
+
+
+def _write_component(source: Path, target: Path, stored: dict[str, torch.Tensor]) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    storage.save(stored, target / WEIGHTS)
+    settings = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    settings["sana_quantization"] = {"int8-rows": storage.DESCRIPTIONS["int8-rows"]}
+    write_json(target / "config.json", settings)
+
+
+def _model_index() -> dict[str, object]:
+    return {
+        "_class_name": "SanaPipeline",
+        "_diffusers_version": "0.42.1",
+        "scheduler": ["diffusers", "DPMSolverMultistepScheduler"],
+        "text_encoder": ["transformers", "Gemma3TextModel"],
+        "tokenizer": ["transformers", "GemmaTokenizerFast"],
+        "transformer": ["diffusers", "SanaTransformer2DModel"],
+        "vae": ["diffusers", "AutoencoderDC"],
+    }
+
+
+def _generation_defaults(side: int) -> dict[str, object]:
+    return {
+        "name": "sana-illustrations-1",
+        "width": side,
+        "height": side,
+        "numInferenceSteps": 20,
+        "guidanceScale": 4.5,
+        "complexHumanInstruction": False,
+        "maxSequenceLength": PROMPT_TOKENS,
+        "resolutionBinning": False,
+        "sizes": [[side, side], [side * 5 // 4, side * 3 // 4], [side * 3 // 4, side * 5 // 4]],
+    }
+
+
+def main() -> None:
+    """Command line of the stage."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", type=Path, required=True, help="trained transformer, vae and scheduler")
+    parser.add_argument("--output", type=Path, required=True, help="checkpoint folder to write into")
+    arguments = parser.parse_args()
+    export(arguments.checkpoint, arguments.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,289 @@
+"""Stage ``judge``: a small detector that says which things a picture shows, where, and in which of the twelve colours.
+
+    python -m sana_training.judge --dataset D --work W --seconds 80
+
+It is trained on painted scenes, hold-outs included, with blur, noise and changes of contrast, because what a decoder
+does to a picture must not decide the answer. It knows the same drawings as the model that it judges: it measures
+whether a prompt gives the right drawing, not whether a new drawing is good. Writes ``W/judge.pt``.
+"""
+
+import argparse
+import os
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from .cache import load_world
+from .catalogue import Concept
+from .compose import Painter, SceneBatch, as_batch
+from .scenes import COLOURS, MAX_ITEMS, SceneSampler
+
+JUDGE_SIZE = 256
+GRID = 16
+_CHUNK = 768
+_WIDTH = 48
+_CERTAIN = 0.5
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One thing found: its class, colour, and centre in [0, 1]."""
+
+    label: int
+    colour: str
+    x: float
+    y: float
+    certainty: float
+
+
+class _Residual(nn.Module):
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__()
+        self.first = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+        )
+        self.second = nn.Sequential(nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False), nn.BatchNorm2d(outputs))
+        self.skip = (
+            nn.Conv2d(inputs, outputs, 1, stride, bias=False) if inputs != outputs or stride > 1 else nn.Identity()
+        )
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return F.relu(self.second(self.first(features)) + self.skip(features))
+
+
+class Detector(nn.Module):
+    """``[n, 3, 256, 256]`` to ``[n, 1 + colours + classes, 16, 16]``: is there a centre here, its colour, its class."""
+
+    def __init__(self, classes: int, width: int = _WIDTH) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, width, 5, 2, 2, bias=False), nn.BatchNorm2d(width), nn.ReLU(), _Residual(width, width, 2)
+        )
+        self.fine = nn.Sequential(
+            _Residual(width, 2 * width, 2), _Residual(2 * width, 4 * width, 2), _Residual(4 * width, 4 * width)
+        )
+        self.coarse = nn.Sequential(
+            _Residual(4 * width, 6 * width, 2), _Residual(6 * width, 8 * width, 2), _Residual(8 * width, 8 * width)
+        )
+        self.join = _Residual(12 * width, 8 * width)
+        self.head = nn.Conv2d(8 * width, 1 + len(COLOURS) + classes, 1)
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """The map described at the class; values are logits."""
+        fine = self.fine(self.stem(pictures))
+        coarse = F.interpolate(self.coarse(fine), size=fine.shape[-2:], mode="bilinear", align_corners=False)
+        return self.head(self.join(torch.cat([fine, coarse], 1)))
+
+
+@dataclass(frozen=True)
+class _Request:
+    dataset: Path
+    work: Path
+    seed: int
+    classes: int
+
+
+def _describe(request: _Request) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Scenes and ``[n, MAX_ITEMS, 2]``: class and colour of every item, -1 where there is none or it has no name."""
+    world = load_world(request.dataset, request.work)
+    sampler = SceneSampler(world.catalogue, world.table, respect_holdouts=False)
+    rng = random.Random(request.seed)
+    chunks, labels = [], []
+    # Loading the world costs as much as a thousand scenes, so a request is for several chunks.
+    for _ in range(8):
+        scenes = []
+        while len(scenes) < _CHUNK:
+            scenes += [
+                scene
+                for scene in sampler.sample(rng)
+                if all(subject.index < request.classes for subject in scene.subjects)
+            ]
+        scenes = scenes[:_CHUNK]
+        label = torch.full((_CHUNK, MAX_ITEMS, 2), -1, dtype=torch.int64)
+        for row, scene in enumerate(scenes):
+            for column, item in enumerate(scene.items):
+                subject = scene.subjects[item.subject]
+                label[row, column, 0] = subject.index
+                # What colour an ordinary drawing has is not known.
+                label[row, column, 1] = COLOURS.index(subject.colour) if subject.colour else -1
+        chunks.append(as_batch(scenes))
+        labels.append(label)
+    joined = {
+        name: torch.cat([getattr(chunk, name) for chunk in chunks]).numpy() for name in SceneBatch.__dataclass_fields__
+    }
+    return joined, torch.cat(labels).numpy()
+
+
+def number_of_classes(catalogue: list[Concept]) -> int:
+    """Everyday objects and technical things lead the catalogue, so a class is a position in it."""
+    return sum(concept.countable for concept in catalogue)
+
+
+def small(pictures: torch.Tensor) -> torch.Tensor:
+    """Square pictures at the size that the judge looks at."""
+    return (
+        F.interpolate(pictures, size=(JUDGE_SIZE, JUDGE_SIZE), mode="area")
+        if pictures.shape[-1] != JUDGE_SIZE
+        else pictures
+    )
+
+
+@dataclass(frozen=True)
+class JudgeOptions:
+    """Where things are and how long to train."""
+
+    dataset: Path
+    work: Path
+    seconds: float
+    batch: int
+    processes: int
+    device: str
+
+
+def train_judge(options: JudgeOptions) -> None:
+    """Writes the judge, unless it is there."""
+    path = options.work / "judge.pt"
+    if path.exists():
+        return
+    torch.manual_seed(0)
+    world = load_world(options.dataset, options.work)
+    classes = number_of_classes(world.catalogue)
+    painter = Painter(options.work / "sprites.npy", world.table.recolourings, options.device)
+    detector = Detector(classes).to(options.device).to(memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(detector.parameters(), lr=0.0, weight_decay=0.02)
+    peak, step, started = 2e-3, 0, time.monotonic()
+    for batch, labels in _batches(options, classes):
+        progress = (time.monotonic() - started) / options.seconds
+        if progress >= 1:
+            break
+        for settings in optimiser.param_groups:
+            settings["lr"] = peak * min(1, (step + 1) / 50) * max(0.02, 1 - progress)
+        with torch.no_grad():
+            pictures = _disturbed(painter.paint(batch, JUDGE_SIZE, JUDGE_SIZE))
+        with torch.autocast(options.device, torch.bfloat16, enabled=options.device == "cuda"):
+            output = detector(pictures.contiguous(memory_format=torch.channels_last))
+        loss, correct = _judge_loss(output.float(), batch.to(options.device), labels.to(options.device))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        step += 1
+        if step % 20 == 0 and options.device == "cuda":
+            torch.cuda.synchronize()
+        if step % 100 == 0:
+            print(
+                f"judge {step} loss {loss.item():.3f} class {correct.item():.3f} {time.monotonic() - started:.0f} s",
+                flush=True,
+            )
+    partial = path.with_suffix(".partial")
+    torch.save(detector.state_dict(), partial)
+    os.replace(partial, path)
+    print(f"judge trained for {step} steps", flush=True)
+
+
+def _batches(options: JudgeOptions, classes: int) -> Iterator[tuple[SceneBatch, torch.Tensor]]:
+    requests = (_Request(options.dataset, options.work, 20_000_000 + number, classes) for number in range(100_000))
+    with get_context("spawn").Pool(options.processes) as pool:
+        for arrays, labels in pool.imap_unordered(_describe, _bounded(requests, options)):
+            chunk = SceneBatch(**{name: torch.from_numpy(value) for name, value in arrays.items()})
+            for start in range(0, len(chunk), options.batch):
+                yield chunk.part(start, start + options.batch), torch.from_numpy(labels[start : start + options.batch])
+
+
+def _bounded(requests: Iterator[_Request], options: JudgeOptions) -> Iterator[_Request]:
+    """Lets the processes run only as far ahead as the time can use: about 4,000 scenes a second at most."""
+    limit = int(options.seconds * 4000 / (8 * _CHUNK)) + options.processes
+    for number, request in enumerate(requests):
+        if number >= limit:
+            return
+        yield request
+
+
+def _disturbed(pictures: torch.Tensor) -> torch.Tensor:
+    if torch.rand(()) < 0.5:
+        shrunk = F.interpolate(pictures, scale_factor=0.6, mode="bilinear", antialias=True)
+        pictures = F.interpolate(shrunk, size=(JUDGE_SIZE, JUDGE_SIZE), mode="bilinear")
+    contrast = 1 + 0.2 * (torch.rand(len(pictures), 1, 1, 1, device=pictures.device) - 0.5)
+    noise = 0.06 * torch.rand(len(pictures), 1, 1, 1, device=pictures.device)
+    return pictures * contrast + noise * torch.randn_like(pictures)
+
+
+def _judge_loss(output: torch.Tensor, batch: SceneBatch, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    row, slot = (batch.sprite >= 0).nonzero(as_tuple=True)
+    x, y = ((batch.place[row, slot, axis] * GRID).long().clamp(0, GRID - 1) for axis in (0, 1))
+    target = torch.zeros(len(output), GRID, GRID, device=output.device)
+    # The cells around a centre are neither right nor wrong.
+    target[row, y, x] = 1
+    near = F.max_pool2d(target[:, None], 3, 1, 1)[:, 0]
+    weight = torch.where(target > 0, 4.0, 1 - near)
+    presence = (
+        F.binary_cross_entropy_with_logits(output[:, 0], target, reduction="none") * weight
+    ).sum() / weight.sum()
+    centres = output[row, :, y, x]
+    classes, colours = labels[row, slot].unbind(1)
+    named = F.cross_entropy(centres[:, 1 + len(COLOURS) :], classes, label_smoothing=0.05)
+    tinted = F.cross_entropy(centres[:, 1 : 1 + len(COLOURS)], colours, ignore_index=-1, reduction="sum") / (
+        colours >= 0
+    ).sum().clamp_min(1)
+    correct = (centres[:, 1 + len(COLOURS) :].argmax(1) == classes).float().mean()
+    return 10 * presence + named + 0.5 * tinted, correct
+
+
+class Judge:
+    """The trained detector."""
+
+    def __init__(self, work: Path, classes: int, device: str) -> None:
+        self._detector = Detector(classes).to(device).eval()
+        self._detector.load_state_dict(torch.load(work / "judge.pt", map_location=device, weights_only=True))
+        self._device = device
+
+    @torch.no_grad()
+    def look(self, pictures: torch.Tensor, batch: int = 128) -> list[list[Detection]]:
+        """What is seen in each square picture, the surest first; at least one thing, even in an empty picture."""
+        found = []
+        for part in pictures.split(batch):
+            output = self._detector(small(part.to(self._device)))
+            presence = output[:, 0].sigmoid()
+            peaks = presence == F.max_pool2d(presence[:, None], 3, 1, 1)[:, 0]
+            colours = output[:, 1 : 1 + len(COLOURS)].argmax(1).cpu()
+            labels = output[:, 1 + len(COLOURS) :].argmax(1).cpu()
+            found += [self._peaks(*row) for row in zip((presence * peaks).cpu(), labels, colours, strict=True)]
+        return found
+
+    @staticmethod
+    def _peaks(presence: torch.Tensor, labels: torch.Tensor, colours: torch.Tensor) -> list[Detection]:
+        order = presence.flatten().argsort(descending=True)
+        kept = [index for index in order[:12].tolist() if presence.flatten()[index] > _CERTAIN] or [int(order[0])]
+        return [
+            Detection(
+                int(labels.flatten()[index]),
+                COLOURS[int(colours.flatten()[index])],
+                (index % GRID + 0.5) / GRID,
+                (index // GRID + 0.5) / GRID,
+                float(presence.flatten()[index]),
+            )
+            for index in kept
+        ]
+
+
+def main() -> None:
+    """Command line of the stage."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--seconds", type=float, default=80)
+    parser.add_argument("--batch", type=int, default=192)
+    parser.add_argument("--processes", type=int, default=max(1, (os.cpu_count() or 2) - 2))
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    train_judge(JudgeOptions(**vars(parser.parse_args())))
+
+
+if __name__ == "__main__":
+    main()

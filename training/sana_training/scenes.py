@@ -1,0 +1,346 @@
+"""Samples what a picture shows: things, colours, counts, places, style and background."""
+
+import itertools
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from . import splits
+from .catalogue import Concept
+
+_Choice = TypeVar("_Choice")
+
+COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray", "teal")
+RELATIONS = ("left", "right", "above", "below")
+OPPOSITE = {"left": "right", "right": "left", "above": "below", "below": "above"}
+KINDS = ("single", "colour", "count", "two", "relation", "two_coloured", "three")
+MAX_ITEMS = 6
+
+# Style -> the sets whose drawings show it. None: no style is asked for.
+STYLE_SETS: dict[str | None, tuple[str, ...]] = {
+    "3d": ("fluent-3d", "fluent-emoji"),
+    "flat": ("twemoji", "fluent-emoji-flat", "fxemoji"),
+    "cartoon": ("noto", "emojione"),
+    "blob": ("noto-v1",),
+    "outline": ("streamline-emojis",),
+    "lineicon": ("fluent-emoji-high-contrast",),
+    "icon": (
+        "icon-park",
+        "fluent-color",
+        "streamline-color",
+        "streamline-plump-color",
+        "streamline-flex-color",
+        "streamline-ultimate-color",
+        "streamline-kameleon-color",
+    ),
+    "blueprint": ("fluent-emoji-high-contrast", "icon-park"),
+}
+# Styles that are computed from any drawing.
+EFFECT_STYLES = ("pixel", "sticker", "silhouette", "blueprint", "sketch")
+EFFECTS = (None, *EFFECT_STYLES)
+_UNSTYLED_SETS = ("fluent-3d", "twemoji", "noto")
+
+BACKGROUNDS = (
+    "none",
+    "plain",
+    "gradient",
+    "stripes",
+    "dots",
+    "grid",
+    "meadow",
+    "beach",
+    "snow",
+    "night",
+    "sky",
+    "blueprint",
+)
+COLOURED_BACKGROUNDS = ("plain", "gradient", "stripes", "dots")
+
+_KIND_SHARES = {
+    "single": 0.37,
+    "colour": 0.10,
+    "count": 0.15,
+    "two": 0.06,
+    "relation": 0.21,
+    "two_coloured": 0.07,
+    "three": 0.04,
+}
+_STYLE_SHARES = {
+    None: 0.36,
+    "3d": 0.15,
+    "flat": 0.13,
+    "cartoon": 0.12,
+    "blob": 0.04,
+    "outline": 0.04,
+    "lineicon": 0.05,
+    "pixel": 0.025,
+    "sticker": 0.025,
+    "silhouette": 0.02,
+    "blueprint": 0.02,
+    "sketch": 0.02,
+}
+_RECOLOURABLE_STYLES = (None, "3d", "flat", "cartoon", "blob", "outline", "sticker", "pixel")
+_BACKGROUND_SHARES = {
+    "none": 0.33,
+    "plain": 0.27,
+    "gradient": 0.10,
+    "stripes": 0.06,
+    "dots": 0.06,
+    "grid": 0.03,
+    "meadow": 0.04,
+    "beach": 0.03,
+    "snow": 0.03,
+    "night": 0.025,
+    "sky": 0.025,
+}
+# Left and right are harder to learn than above and below, so they are shown more often.
+_RELATION_SHARES = {"left": 0.33, "right": 0.33, "above": 0.17, "below": 0.17}
+_COUNT_SHARES = {2: 0.26, 3: 0.24, 4: 0.22, 5: 0.14, 6: 0.14}
+_TECHNICAL_SHARE = 0.10
+
+# (centres, size) of the things in a square picture; sizes and places in units of its side.
+_LAYOUTS: dict[str, tuple[tuple[tuple[float, float], ...], float]] = {
+    "one": (((0.5, 0.5),), 0.71),
+    "row2": (((0.27, 0.5), (0.73, 0.5)), 0.40),
+    "column2": (((0.5, 0.27), (0.5, 0.73)), 0.40),
+    "triangle": (((0.28, 0.30), (0.72, 0.30), (0.5, 0.73)), 0.36),
+    "row3": (((0.2, 0.5), (0.5, 0.5), (0.8, 0.5)), 0.27),
+    "square": (((0.28, 0.28), (0.72, 0.28), (0.28, 0.72), (0.72, 0.72)), 0.36),
+    "quincunx": (((0.22, 0.25), (0.78, 0.25), (0.22, 0.76), (0.78, 0.76), (0.5, 0.5)), 0.31),
+    "rows6": (((0.2, 0.3), (0.5, 0.3), (0.8, 0.3), (0.2, 0.72), (0.5, 0.72), (0.8, 0.72)), 0.27),
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One noun phrase of a caption."""
+
+    concept: Concept
+    # Position in the catalogue.
+    index: int
+    colour: str | None = None
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Item:
+    """One drawing in the picture: centre as a share of width and height, size as a share of the short side."""
+
+    sprite: int
+    x: float
+    y: float
+    size: float
+    subject: int
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything that the picture and its captions are made from."""
+
+    kind: str
+    subjects: tuple[Subject, ...]
+    items: tuple[Item, ...]
+    style: str | None = None
+    background: str = "none"
+    background_colour: str = ""
+    relation: str = ""
+    # Numbers that the background draws from, in [0, 1).
+    phase: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+
+
+class SpriteTable:
+    """Which drawings show a concept, by style and colour; recoloured drawings are numbered after the rendered."""
+
+    def __init__(self, rendered: Sequence[Sequence[str]], recolourable: dict[str, dict[str, list[str]]]) -> None:
+        self._by_key: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+        for index, (name, key) in enumerate(rendered):
+            self._by_key[key][name].append(index)
+        self._coloured: dict[tuple[str, str, str], int] = {}
+        # (rendered drawing, index of the colour), in the order of their numbers.
+        self.recolourings: list[tuple[int, int]] = []
+        for key, sets in recolourable.items():
+            for name, colours in sets.items():
+                for colour in colours:
+                    if name in self._by_key[key]:
+                        self._coloured[key, name, colour] = len(rendered) + len(self.recolourings)
+                        self.recolourings.append((self._by_key[key][name][0], COLOURS.index(colour)))
+
+    def drawings(self, concept: Concept, style: str | None, colour: str | None) -> list[int]:
+        """The drawings of a concept that fit; empty when there are none."""
+        if colour is not None:
+            names = STYLE_SETS.get(style) or STYLE_SETS["3d"]
+            return [
+                self._coloured[found]
+                for found in ((concept.key, name, colour) for name in names)
+                if found in self._coloured
+            ]
+        sets = self._by_key.get(concept.key, {})
+        if style in STYLE_SETS:
+            return [index for name in STYLE_SETS[style] for index in sets.get(name, ())]
+        preferred = [index for name in _UNSTYLED_SETS for index in sets.get(name, ())]
+        return preferred or [index for indices in sets.values() for index in indices]
+
+
+class SceneSampler:
+    """Draws scenes. ``respect_holdouts`` is off for the judge, which must know what the model was never shown."""
+
+    def __init__(
+        self, catalogue: list[Concept], table: SpriteTable, respect_holdouts: bool = True, aspect: float = 1.0
+    ) -> None:
+        self._catalogue = catalogue
+        self._table = table
+        self._respect_holdouts = respect_holdouts
+        self._aspect = aspect
+        drawn = [index for index, concept in enumerate(catalogue) if table.drawings(concept, None, None)]
+        countable = [index for index in drawn if catalogue[index].countable]
+        self._everyday = [index for index in countable if catalogue[index].emoji]
+        self._technical = [index for index in countable if catalogue[index].slugs]
+        self._any = drawn
+        self._any_weights = list(itertools.accumulate(catalogue[index].weight for index in drawn))
+
+    def sample(self, rng: random.Random, kind: str | None = None) -> list[Scene]:
+        """One scene, or two for a relation: the same pair in both orders, unless one of them is held out."""
+        while True:
+            chosen = kind or _draw(rng, _KIND_SHARES)
+            scene = self._attempt(rng, chosen)
+            if scene is None:
+                continue
+            if chosen != "relation":
+                return [scene]
+            mirrored = self._mirrored(rng, scene)
+            return [scene] if mirrored is None else [scene, mirrored]
+
+    def build(self, rng: random.Random, scene: Scene) -> Scene | None:
+        """Chooses drawings and places for the subjects; None when a subject has no fitting drawing."""
+        style = scene.style
+        drawings = [self._table.drawings(subject.concept, style, subject.colour) for subject in scene.subjects]
+        if not all(drawings):
+            return None
+        chosen = [rng.choice(options) for options in drawings]
+        owners = [index for index, subject in enumerate(scene.subjects) for _ in range(subject.count)]
+        if scene.relation in ("right", "below"):
+            # Places run from left to right and from top to bottom.
+            owners.reverse()
+        layout = _layout(rng, scene, len(owners))
+        places = self._places(rng, layout, len(owners))
+        items = tuple(Item(chosen[owner], *place, subject=owner) for owner, place in zip(owners, places, strict=True))
+        phase = (rng.random(), rng.random(), rng.random(), rng.random())
+        return Scene(**{**scene.__dict__, "items": items, "phase": phase})
+
+    def _attempt(self, rng: random.Random, kind: str) -> Scene | None:
+        number = {"two": 2, "relation": 2, "two_coloured": 2, "three": 3}.get(kind, 1)
+        indices = [self._pick(rng, kind) for _ in range(number)]
+        if len(set(indices)) < number:
+            return None
+        coloured = kind in ("colour", "two_coloured")
+        colours = rng.sample(COLOURS, number) if coloured else [None] * number
+        count = _draw(rng, _COUNT_SHARES) if kind == "count" else 1
+        subjects = tuple(
+            Subject(self._catalogue[index], index, colour, count)
+            for index, colour in zip(indices, colours, strict=True)
+        )
+        style = self._style(rng, kind, subjects)
+        background, background_colour = _background(rng, style, subjects)
+        relation = _draw(rng, _RELATION_SHARES) if kind == "relation" else ""
+        scene = Scene(kind, subjects, (), style, background, background_colour, relation)
+        if self._respect_holdouts and _held_out(scene):
+            return None
+        return self.build(rng, scene)
+
+    def _pick(self, rng: random.Random, kind: str) -> int:
+        if self._technical and kind not in ("colour", "two_coloured") and rng.random() < _TECHNICAL_SHARE:
+            return rng.choice(self._technical)
+        if kind == "single" and rng.random() < 0.6:
+            return rng.choices(self._any, cum_weights=self._any_weights)[0]
+        return rng.choice(self._everyday)
+
+    def _style(self, rng: random.Random, kind: str, subjects: tuple[Subject, ...]) -> str | None:
+        if all(not subject.concept.emoji or (subject.concept.slugs and rng.random() < 0.3) for subject in subjects):
+            return "icon" if rng.random() < 0.5 else rng.choice((None, None, "sticker", "pixel", "blueprint"))
+        if kind in ("colour", "two_coloured"):
+            return _draw(rng, {style: _STYLE_SHARES[style] for style in _RECOLOURABLE_STYLES})
+        return _draw(rng, _STYLE_SHARES)
+
+    def _mirrored(self, rng: random.Random, scene: Scene) -> Scene | None:
+        swapped = Scene(**{**scene.__dict__, "subjects": scene.subjects[::-1], "items": ()})
+        return None if self._respect_holdouts and _held_out(swapped) else self.build(rng, swapped)
+
+    def _places(self, rng: random.Random, layout: str, number: int) -> list[tuple[float, float, float]]:
+        centres, size = _LAYOUTS[layout]
+        wide, tall = self._aspect > 1.2, self._aspect < 0.8
+        if wide and layout in ("row2", "row3"):
+            size = min(size * 1.4, 0.6)
+        if tall and layout == "column2":
+            size = min(size * 1.4, 0.6)
+        if layout == "one":
+            jitter_x = jitter_y = 0.04
+            # A wide picture often has its subject aside, with room for a title.
+            if wide or tall:
+                jitter_x, jitter_y = (0.22, 0.04) if wide else (0.04, 0.22)
+            low, high = 0.88, 1.13
+        else:
+            free = 0.05
+            jitter_x = free if layout == "column2" else 0.015
+            jitter_y = free if layout in ("row2", "row3") else 0.015
+            low, high = 0.9, 1.05
+        order = list(range(len(centres)))
+        if layout not in ("row2", "column2"):
+            rng.shuffle(order)
+        return [
+            (
+                centres[place][0] + rng.uniform(-jitter_x, jitter_x),
+                centres[place][1] + rng.uniform(-jitter_y, jitter_y),
+                size * rng.uniform(low, high),
+            )
+            for place in order[:number]
+        ]
+
+
+def _layout(rng: random.Random, scene: Scene, number: int) -> str:
+    if scene.kind == "relation":
+        return "row2" if scene.relation in ("left", "right") else "column2"
+    if number == 2:
+        return "row2" if rng.random() < 0.7 else "column2"
+    if number == 3:
+        return "triangle" if rng.random() < 0.6 else "row3"
+    return {1: "one", 4: "square", 5: "quincunx", 6: "rows6"}[number]
+
+
+def in_picture_order(scene: Scene) -> tuple[Subject, ...]:
+    """The two subjects of a relation as they stand, from left to right or from top to bottom."""
+    return scene.subjects[::-1] if scene.relation in ("right", "below") else scene.subjects
+
+
+def _background(rng: random.Random, style: str | None, subjects: tuple[Subject, ...]) -> tuple[str, str]:
+    if style == "blueprint":
+        return "blueprint", ""
+    dark_drawing = style in ("lineicon", "silhouette")
+    while True:
+        background = _draw(rng, _BACKGROUND_SHARES)
+        colour = rng.choice(COLOURS) if background in COLOURED_BACKGROUNDS else ""
+        clashes = colour and any(subject.colour == colour for subject in subjects)
+        unseen = dark_drawing and (background == "night" or colour == "black")
+        if not clashes and not unseen:
+            return background, colour
+
+
+def _held_out(scene: Scene) -> bool:
+    keys = [subject.concept.key for subject in scene.subjects]
+    if any(
+        splits.held_style(key, scene.style) or splits.held_background(key, scene.background, scene.background_colour)
+        for key in keys
+    ):
+        return True
+    if any(subject.colour and splits.held_colour(subject.concept.key, subject.colour) for subject in scene.subjects):
+        return True
+    if any(splits.held_count(subject.concept.key, subject.count) for subject in scene.subjects):
+        return True
+    if any(splits.held_pair(first, second) for position, first in enumerate(keys) for second in keys[position + 1 :]):
+        return True
+    return bool(scene.relation) and splits.held_relation(keys[0], scene.relation, keys[1])
+
+
+def _draw(rng: random.Random, shares: dict[_Choice, float]) -> _Choice:
+    return rng.choices(list(shares), weights=list(shares.values()))[0]

@@ -1,0 +1,107 @@
+"""Scenes and captions: what is held out never appears, and words agree with the picture."""
+
+import random
+
+import pytest
+import toy_world
+
+from sana_training import splits
+from sana_training.cache import load_world
+from sana_training.captions import caption, plain_caption, speakable
+from sana_training.catalogue import LANGUAGES
+from sana_training.scenes import KINDS, OPPOSITE, Scene, SceneSampler, Subject
+
+
+@pytest.fixture(scope="module")
+def sampler(tmp_path_factory):
+    root = tmp_path_factory.mktemp("scenes")
+    toy_world.write_dataset(root / "dataset")
+    toy_world.write_sprites(root / "work")
+    world = load_world(root / "dataset", root / "work")
+    return SceneSampler(world.catalogue, world.table), world.catalogue
+
+
+def _many(sampler, kind=None):
+    rng = random.Random(7)
+    return [scene for _ in range(400) for scene in sampler[0].sample(rng, kind)]
+
+
+def test_training_scenes_respect_the_holdouts(sampler):
+    for scene in _many(sampler):
+        keys = [subject.concept.key for subject in scene.subjects]
+        for subject in scene.subjects:
+            assert not splits.held_style(subject.concept.key, scene.style)
+            assert not splits.held_background(subject.concept.key, scene.background, scene.background_colour)
+            assert not splits.held_count(subject.concept.key, subject.count)
+            assert subject.colour is None or not splits.held_colour(subject.concept.key, subject.colour)
+        if len(keys) == 2:
+            assert not splits.held_pair(*keys)
+        if scene.relation:
+            assert not splits.held_relation(keys[0], scene.relation, keys[1])
+
+
+def test_a_held_out_language_is_never_spoken(sampler):
+    rng = random.Random(3)
+    fallbacks = 0
+    for scene in _many(sampler, "single"):
+        key = scene.subjects[0].concept.key
+        if splits.held_language(key, "zh"):
+            fallbacks += 1
+            assert not speakable(scene, "zh")
+            assert caption(scene, "zh", rng).isascii()
+    held = [key for key in toy_world.KEYS if splits.held_language(key, "zh")]
+    assert bool(fallbacks) == bool(held)
+
+
+def test_items_stand_as_the_relation_says(sampler):
+    for scene in _many(sampler, "relation"):
+        places = {item.subject: item for item in scene.items}
+        first, second = places[0], places[1]
+        difference = {
+            "left": second.x - first.x,
+            "right": first.x - second.x,
+            "above": second.y - first.y,
+            "below": first.y - second.y,
+        }
+        # Layouts put the centres 0.46 apart and move each by at most 0.015.
+        assert difference[scene.relation] > 0.4
+
+
+def test_relations_come_in_both_orders(sampler):
+    rng = random.Random(1)
+    both = [pair for pair in (sampler[0].sample(rng, "relation") for _ in range(200)) if len(pair) == 2]
+    assert both
+    for one, other in both:
+        assert one.subjects == other.subjects[::-1]
+        assert one.relation == other.relation
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_subject_is_drawn_as_often_as_it_is_counted(sampler, kind):
+    for scene in _many(sampler, kind):
+        drawn = [sum(item.subject == index for item in scene.items) for index in range(len(scene.subjects))]
+        assert drawn == [subject.count for subject in scene.subjects]
+
+
+def test_captions_are_lower_case_in_every_language(sampler):
+    rng = random.Random(5)
+    for scene in _many(sampler):
+        for language in LANGUAGES:
+            text = caption(scene, language, rng)
+            assert text == text.lower()
+            assert text.strip() == text
+            assert "  " not in text
+
+
+def test_plain_captions(sampler):
+    fox, house = (Subject(concept, 0) for concept in sampler[1] if concept.english in ("fox", "house"))
+    scene = Scene("relation", (fox, house), (), relation="left")
+    assert plain_caption(scene, "en") == "a fox to the left of a house"
+    assert plain_caption(scene, "zh") == "一只狐狸在一座房子的左边"
+    assert plain_caption(scene, "de") == "ein fuchs links von einem haus"
+    assert plain_caption(scene, "emoji") == "🦊🏠"
+    mirrored = Scene("relation", (fox, house), (), relation=OPPOSITE["left"])
+    assert plain_caption(mirrored, "emoji") == "🏠🦊"
+    red = Subject(fox.concept, 0, "red", 3)
+    assert plain_caption(Scene("count", (red,), ()), "de") == "drei rote füchse"
+    assert plain_caption(Scene("count", (red,), ()), "zh") == "三只红色的狐狸"
