@@ -2,8 +2,11 @@ import { SanaError } from "../errors";
 import { parsePythonJson } from "./python-json";
 import type { StoredDtype, StoredTensor } from "./weights";
 
-/** The format's own limit. A real header has about 120 bytes a tensor. */
-const MAX_HEADER_BYTES = 100_000_000;
+/**
+ * A real header has about 120 bytes a tensor, a few hundred kilobytes for the largest checkpoint. The format allows 100 MB,
+ * but a hostile header of that size takes gigabytes and half a minute to parse.
+ */
+const MAX_HEADER_BYTES = 16_000_000;
 
 /** Bytes before the header: its length as a little-endian unsigned 64-bit number. */
 export const LENGTH_BYTES = 8;

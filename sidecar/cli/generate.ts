@@ -87,9 +87,10 @@ async function generate(argument: string | undefined, options: GenerateOptions):
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);
   let progress: Progress | undefined;
+  let previews: PreviewWriter | null = null;
   try {
     const run = await prepareRun({ ...options, prompt, seed }, cancellation.signal);
-    const previews = options.previews === undefined ? null : await openPreviews(options.previews, { ...options, run });
+    if (options.previews !== undefined) previews = await openPreviews(options.previews, { ...options, run });
     timings.mark("check");
     progress = new Progress({ stepCount: run.stepCount, startsFromImage: options.image !== undefined });
     const result = await follow(run, { progress, previews, timings });
@@ -103,8 +104,13 @@ async function generate(argument: string | undefined, options: GenerateOptions):
       { ...picture, bytes },
       ...latentsTarget.map((target) => ({ ...target, bytes: latentsBytes })),
     ]);
+    // From here on the previews belong to a picture that exists.
+    previews = null;
     timings.mark("save");
     await report({ path: resolve(path!), parameters: run.parameters, timings, json: options.json ?? false });
+  } catch (error) {
+    await previews?.discard();
+    throw error;
   } finally {
     progress?.stop();
     process.off("SIGINT", stop);

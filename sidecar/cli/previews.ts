@@ -1,4 +1,4 @@
-import { lstat, mkdir } from "node:fs/promises";
+import { lstat, mkdir, rmdir, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { checkOutputTargets, writeOutputFiles, type OutputTarget } from "../files/output-file";
 import { renderPreview } from "../image/latent-preview";
@@ -14,6 +14,8 @@ const PREVIEW_SIDE = 128;
 export interface PreviewWriter {
   /** Writes the preview of one step (1 …) from the predicted clean latents [1, C, h, w]. */
   write(step: number, predictedClean: FloatTensor): Promise<void>;
+  /** Removes what it has added, for a picture that was not finished. Files that it replaced stay. */
+  discard(): Promise<void>;
 }
 
 /**
@@ -35,11 +37,21 @@ export async function openPreviews(
     await checkOutputTargets([outputTarget(join(dirname(folder), `${basename(folder)}.png`), { overwrite: true })]);
   }
   const matrix = await previewMatrixOf(run);
+  const added: string[] = [];
+  let madeFolder = false;
   return {
     write: async (step, predictedClean) => {
-      await mkdir(folder, { recursive: true });
+      if ((await mkdir(folder, { recursive: true })) !== undefined) madeFolder = true;
       const bytes = encodePng(renderPreview(predictedClean, { matrix, longestSide: PREVIEW_SIDE }));
-      await writeOutputFiles([{ ...targetOf(step), bytes }]);
+      const target = targetOf(step);
+      const isNew = !(await exists(target.path));
+      await writeOutputFiles([{ ...target, bytes }]);
+      if (isNew) added.push(target.path);
+    },
+    discard: async () => {
+      await Promise.allSettled(added.map((path) => unlink(path)));
+      // Others may have put something into it meanwhile; then it stays.
+      if (madeFolder) await rmdir(folder).catch(() => undefined);
     },
   };
 }

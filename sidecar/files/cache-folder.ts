@@ -1,11 +1,33 @@
 import { mkdir, readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
-import envPaths from "env-paths";
+import { devNull, homedir } from "node:os";
+import { isAbsolute, join } from "node:path";
 import { writeOutputFiles } from "./output-file";
 
 /** Where what was computed once is kept between runs: the platform's cache folder. It need not exist yet. */
 export function cacheFolder(): string {
-  return envPaths("sana-vscode", { suffix: "" }).cache;
+  return join(platformCacheFolder() ?? devNull, "sana-vscode");
+}
+
+/** Undefined where there is none, as for a user without a home folder: nothing is kept then. */
+function platformCacheFolder(): string | undefined {
+  const { XDG_CACHE_HOME: xdg, LOCALAPPDATA: local } = process.env;
+  const home = homeFolder();
+  const candidates =
+    process.platform === "win32"
+      ? [local, join(home, "AppData", "Local")]
+      : process.platform === "darwin"
+        ? [join(home, "Library", "Caches")]
+        : // A relative path is to be ignored, says the XDG Base Directory Specification.
+          [xdg, join(home, ".cache")];
+  return candidates.find((folder) => folder !== undefined && isAbsolute(folder));
+}
+
+function homeFolder(): string {
+  try {
+    return homedir();
+  } catch {
+    return "";
+  }
 }
 
 /** A file of the cache, undefined where there is none, where it is over `maxBytes`, and where it cannot be read. */

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { link, lstat, open, rename, unlink } from "node:fs/promises";
-import { dirname, join, parse, resolve, sep } from "node:path";
+import { link, lstat, open, realpath, rename, unlink } from "node:fs/promises";
+import { basename, dirname, join, parse, sep } from "node:path";
 import { SanaError } from "../errors";
 import { systemErrorCode, systemErrorReason } from "./system-error";
 
@@ -36,11 +36,12 @@ const NO_HARD_LINKS = new Set(["EPERM", "EACCES", "ENOTSUP", "EOPNOTSUPP", "ENOS
 export async function checkOutputTargets(targets: readonly OutputTarget[]): Promise<void> {
   const seen = new Set<string>();
   for (const target of targets) {
-    const absolute = resolve(target.path);
-    if (seen.has(absolute)) throw outputFailed(target.path, "it is named for two outputs");
-    seen.add(absolute);
     await checkTarget(target);
     await removeQuietly(await stage(target.path, new Uint8Array(0)));
+    // Two paths may lead to the same folder, which exists for certain by now.
+    const place = join(await realpath(dirname(target.path)), basename(target.path));
+    if (seen.has(place)) throw outputFailed(target.path, "it is named for two outputs");
+    seen.add(place);
   }
 }
 

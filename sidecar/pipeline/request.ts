@@ -84,18 +84,27 @@ export function generationSize(request: Size & { resolutionBinning: boolean }, c
   return { width: request.width, height: request.height };
 }
 
-/** The shape of the latents of a picture of that size, [1, channels, h, w]. */
+/**
+ * The shape of the latents of a picture of that size, [1, channels, h, w]. Throws `invalid-parameter` where the
+ * transformer's patches do not cover it.
+ */
 export function latentShape(
   size: Size,
   configs: { transformer: TransformerConfig; autoencoder: AutoencoderConfig },
 ): [number, number, number, number] {
   const compression = compressionOf(configs.autoencoder);
-  return [
-    1,
-    configs.transformer.inChannels,
-    Math.floor(size.height / compression),
-    Math.floor(size.width / compression),
-  ];
+  const { inChannels, patchSize } = configs.transformer;
+  const cells = (side: "width" | "height"): number => {
+    const count = Math.floor(size[side] / compression);
+    if (count === 0 || count % patchSize !== 0) {
+      throw new SanaError(
+        "invalid-parameter",
+        `${side} is ${size[side]}; this checkpoint makes multiples of ${compression * patchSize}`,
+      );
+    }
+    return count;
+  };
+  return [1, inChannels, cells("height"), cells("width")];
 }
 
 /**

@@ -27,7 +27,7 @@ interface BpeModel {
 }
 
 // The largest official file, with merges as pairs, has 34 MB.
-const MAX_BYTES = 128 * 1024 * 1024;
+const MAX_BYTES = 64 * 1024 * 1024;
 
 const ID = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const TEXT = v.object({ Sequence: v.object({ id: v.literal("A") }) });
@@ -89,7 +89,8 @@ export async function readTokenizerFile(fileOrFolder: string): Promise<Tokenizer
   if (!parsed.success) {
     const issue = parsed.issues[0];
     const path = v.getDotPath(issue) ?? "the file";
-    throw new SanaError("invalid-input-file", `${file} is not a Gemma tokenizer: ${path}: ${issue.message}`);
+    const reason = issue.input === undefined ? "is missing" : `is not what Gemma's files hold: ${issue.message}`;
+    throw new SanaError("invalid-input-file", `${file} is not a Gemma tokenizer: ${path} ${reason}`);
   }
   return interpret(parsed.output, file);
 }

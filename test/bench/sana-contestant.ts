@@ -70,7 +70,12 @@ async function loadTextEncoder(folder: string, options: { prompt: string; isFirs
       humanInstruction: true,
       maxSequenceLength: TEXT_TOKENS,
     });
-  const run = (): Promise<unknown> => encode(options.prompt);
+  let count = 0;
+  // Another text each time: a program may remember the last one.
+  const run = (): Promise<unknown> => {
+    count += 1;
+    return encode(`${options.prompt}, number ${count}`);
+  };
   if (!options.isFirst) {
     await encode("another prompt");
     return { run };

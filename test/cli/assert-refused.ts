@@ -15,20 +15,20 @@ const REFUSAL_TIME_MS = 30_000;
 export async function assertRefused(
   place: Workplace,
   args: readonly string[],
-  { names, run = runCli }: { names: RegExp; run?: typeof runCli },
+  { names, run = runCli, notices = 0 }: { names: RegExp; run?: typeof runCli; notices?: number },
 ): Promise<void> {
   const before = snapshot(place.folder);
   const result = await run(args, { cwd: place.out, env: place.env, timeoutMs: REFUSAL_TIME_MS });
-  assertRefusal(result, names);
+  assertRefusal(result, names, notices);
   assert.deepEqual(snapshot(place.folder), before, "a refusal must not touch any file");
 }
 
-/** Checks what a refused call has printed, and its exit code. */
-export function assertRefusal({ code, stdout, stderr }: CliResult, names: RegExp): void {
+/** Checks what a refused call has printed, and its exit code. `notices`: lines that came before the refusal. */
+export function assertRefusal({ code, stdout, stderr }: CliResult, names: RegExp, notices = 0): void {
   assert.notEqual(code, null, `it was killed or ran into the time limit: ${stderr.slice(0, 1000)}`);
   assert.notEqual(code, 0, `it was not refused: ${stdout.slice(0, 1000)}`);
   assert.match(stderr, names);
-  assert.match(stderr, /^sana: [^\n]+\n$/, "the refusal must be one line");
+  assert.match(stderr, new RegExp(`^(sana: [^\\n]+\\n){${notices + 1}}$`), "the refusal must be one line");
   assert.doesNotMatch(stderr, /^\s+at |node:internal|internal error|\[object |undefined|TypeError|RangeError/m);
   assert.ok(stderr.length < 20_000, "the refusal must be short enough to read");
   assert.equal(stdout, "");

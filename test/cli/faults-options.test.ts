@@ -4,6 +4,7 @@ import { goldenCheckpoint, goldenInput, withWorkplace } from "./fixtures";
 
 const MODEL = ["--model", goldenCheckpoint("sana-1.0")];
 const SPRINT = ["--model", goldenCheckpoint("sprint")];
+const CORNERS = ["--model", goldenCheckpoint("corners")];
 const TARGET = ["--output", "out.file"];
 const IMAGE = ["--image", goldenInput("picture.png")];
 const SEED_LIMIT = 2n ** 63n;
@@ -32,6 +33,11 @@ const NUMBERS: readonly Refusal[] = [
   ...generate("--height", ["0", "-64", "1.5", "100000"]),
   ...generate("--width", ["33", "31", "1"], ["--no-resolution-binning", "--height", "64"]),
   ...generate("--height", ["65"], ["--no-resolution-binning", "--width", "64"]),
+  // Its transformer takes 2×2 latents of 32×32 pixels at a time.
+  {
+    args: ["generate", "a fox", ...CORNERS, "--no-resolution-binning", "--width", "96", "--height", "64"],
+    names: /width.*64/,
+  },
   ...generate("--steps", [...NOT_WHOLE, "0", "-1", "1001"]),
   ...generate("--guidance-scale", NOT_NUMBERS),
   ...generate("--seed", NOT_SEEDS),

@@ -1,28 +1,26 @@
-"""What the storage of the bundled checkpoint costs its pictures.
+"""What the storage of the bundled checkpoint costs its pictures, drawn by the program itself.
 
-    python -m sana_training.loss_report --models models --checkpoint C --gguf G --tokenizer T --sheet media/x.jpg
+    python -m sana_training.loss_report --models models --checkpoint C --gguf G --tokenizer T --sana dist/sana.cjs
 
-The reference is everything in float32: the autoencoder as it was trained (CHECKPOINT/vae), the encoder's 13 layers as
-they are in the GGUF with the full vocabulary, and the transformer's int8 rows, all that exists of it. Each row of the
-table changes one thing. Printed, over 20 fixed prompts with one seed each: the relative L2 of the final latents,
-and the PSNR of the pictures (values from 0 to 1) against the reference's. The sheet shows the shipped checkpoint's.
+The reference has everything in float32: the autoencoder as it was trained (CHECKPOINT/vae), the encoder's 13 layers as
+they are in the GGUF, and the transformer's int8 rows, all that exists of it. Each row of the table changes one thing.
+Printed, over 20 fixed prompts with one seed each: the relative L2 of the final latents and the PSNR of the 8-bit
+pictures against the reference's. `node` must be on the path.
 """
 
 import argparse
-import json
+import subprocess
+import tempfile
 from pathlib import Path
 
-import torch
-from diffusers import AutoencoderDC, DPMSolverMultistepScheduler, SanaPipeline, SanaTransformer2DModel
+import numpy as np
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.numpy import load_file as load_arrays
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from . import storage
-from .export import WEIGHTS
-from .prompts import PROMPT_TOKENS
-from .text_encoder import build_model, cut_state
-from .text_report import encode
+from .text_encoder import cut_state
 
 PROMPTS = (
     "a red fox",
@@ -46,104 +44,72 @@ PROMPTS = (
     "🐢",
     "🟥🚗",
 )
-STEPS = 20
-_BATCH = 4
-_THUMBNAIL = 192
+EMBEDDING = "embed_tokens.weight"
 
 
-class Denoiser:
-    """The transformer and scheduler of the checkpoint; text states in, final latents out."""
+class Artist:
+    """The command line of the program."""
 
-    def __init__(self, models: Path) -> None:
-        self.defaults = json.loads((models / "generation_defaults.json").read_text(encoding="utf-8"))
-        config = json.loads((models / "transformer" / "config.json").read_text(encoding="utf-8"))
-        config.pop("sana_quantization", None)
-        transformer = SanaTransformer2DModel.from_config(config)
-        transformer.load_state_dict(storage.widen(load_file(models / "transformer" / WEIGHTS)))
-        self.pipeline = SanaPipeline(
-            tokenizer=None,
-            text_encoder=None,
-            vae=None,
-            transformer=transformer.eval(),
-            scheduler=DPMSolverMultistepScheduler.from_pretrained(models / "scheduler"),
-        )
-        self.pipeline.set_progress_bar_config(disable=True)
+    def __init__(self, sana: Path) -> None:
+        self.sana = sana
 
-    def run(self, states: list[torch.Tensor], unconditional: torch.Tensor) -> torch.Tensor:
-        """Final latents ``[prompts, C, h, w]``; prompt number i starts from seed i."""
-        parts = []
-        for start in range(0, len(states), _BATCH):
-            embeds, mask = _padded(states[start : start + _BATCH])
-            negative, negative_mask = _padded([unconditional] * len(embeds))
-            size = self.defaults["height"] // 32, self.defaults["width"] // 32
-            noise = [
-                torch.randn(1, self.pipeline.transformer.config.in_channels, *size, generator=_generator(start + index))
-                for index in range(len(embeds))
-            ]
-            result = self.pipeline(
-                prompt_embeds=embeds,
-                prompt_attention_mask=mask,
-                negative_prompt=None,
-                negative_prompt_embeds=negative,
-                negative_prompt_attention_mask=negative_mask,
-                latents=torch.cat(noise),
-                num_inference_steps=STEPS,
-                guidance_scale=self.defaults["guidanceScale"],
-                height=self.defaults["height"],
-                width=self.defaults["width"],
-                use_resolution_binning=False,
-                output_type="latent",
-            )
-            parts.append(result.images)
-        return torch.cat(parts)
+    def draw(self, model: Path, output: Path) -> None:
+        """Pictures `N.png` and final latents `N.safetensors` of all prompts; prompt number N starts from seed N."""
+        output.mkdir()
+        for seed, prompt in enumerate(PROMPTS):
+            files = ["--output", output / f"{seed}.png", "--save-latents", output / f"{seed}.safetensors"]
+            self._run("generate", f"--prompt={prompt}", "--seed", seed, "--model", model, *files)
+
+    def decode(self, model: Path, latents: Path, output: Path) -> None:
+        """Pictures of latents that were drawn before."""
+        output.mkdir()
+        for seed in range(len(PROMPTS)):
+            files = ["--latents", latents / f"{seed}.safetensors", "--output", output / f"{seed}.png"]
+            self._run("decode", "--model", model, *files)
+
+    def _run(self, *arguments: object) -> None:
+        command = ["node", self.sana, *arguments]
+        subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
 
 
-def relative_l2(latents: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+def variant(folder: Path, models: Path, *, vae: Path, encoder: dict | None) -> Path:
+    """A checkpoint that is MODELS but for another autoencoder folder and other (plain float) encoder weights."""
+    folder.mkdir()
+    for entry in models.iterdir():
+        if entry.name not in ("vae", "text_encoder"):
+            (folder / entry.name).symlink_to(entry.resolve())
+    (folder / "vae").symlink_to(vae.resolve())
+    if encoder is None:
+        (folder / "text_encoder").symlink_to((models / "text_encoder").resolve())
+    else:
+        (folder / "text_encoder").mkdir()
+        (folder / "text_encoder" / "config.json").symlink_to((models / "text_encoder" / "config.json").resolve())
+        save_file({name: value.contiguous() for name, value in encoder.items()}, folder / "text_encoder" / "model.safetensors")
+    return folder
+
+
+def relative_l2(found: Path, reference: Path) -> list[float]:
     """One value for each prompt."""
-    return (latents - reference).flatten(1).norm(dim=1) / reference.flatten(1).norm(dim=1)
+    distances = []
+    for seed in range(len(PROMPTS)):
+        a, b = (load_arrays(folder / f"{seed}.safetensors")["latents"] for folder in (found, reference))
+        distances.append(float(np.linalg.norm(a - b) / np.linalg.norm(b)))
+    return distances
 
 
-def psnr(pictures: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
-    """One value in dB for each prompt, of pictures in 0 … 1."""
-    return -10 * (pictures - reference).square().flatten(1).mean(1).log10()
+def psnr(found: Path, reference: Path) -> list[float]:
+    """One value in dB for each prompt."""
+    values = []
+    for seed in range(len(PROMPTS)):
+        a, b = (np.asarray(Image.open(folder / f"{seed}.png"), dtype=np.float64) for folder in (found, reference))
+        # Equal pictures would be infinitely good; 100 dB is far beyond 8 bits.
+        values.append(min(100.0, float(10 * np.log10(255**2 / max(np.square(a - b).mean(), 1e-9)))))
+    return values
 
 
-def decode(vae: AutoencoderDC, latents: torch.Tensor) -> torch.Tensor:
-    """Pictures ``[n, 3, H, W]`` in 0 … 1."""
-    with torch.no_grad():
-        images = [vae.decode(one[None] / vae.config.scaling_factor).sample for one in latents]
-    return (torch.cat(images) / 2 + 0.5).clamp(0, 1)
-
-
-def write_sheet(pictures: torch.Tensor, path: Path, columns: int = 5) -> None:
-    """One JPEG of all pictures, in the order of PROMPTS."""
-    rows = -(-len(pictures) // columns)
-    sheet = Image.new("RGB", (columns * _THUMBNAIL, rows * _THUMBNAIL), "white")
-    for index, picture in enumerate(pictures):
-        pixels = (picture.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
-        thumbnail = Image.fromarray(pixels).resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.LANCZOS)
-        sheet.paste(thumbnail, (index % columns * _THUMBNAIL, index // columns * _THUMBNAIL))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path, quality=88)
-
-
-def _padded(states: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    embeds = torch.zeros(len(states), PROMPT_TOKENS, states[0].shape[-1])
-    mask = torch.zeros(len(states), PROMPT_TOKENS, dtype=torch.long)
-    for index, state in enumerate(states):
-        embeds[index, : len(state)] = state
-        mask[index, : len(state)] = 1
-    return embeds, mask
-
-
-def _generator(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def _row(title: str, latents: torch.Tensor | None, pictures: torch.Tensor) -> str:
-    error = torch.zeros(1) if latents is None else latents
-    middle = f"{error.mean():.3f} | {error.median():.3f} | {error.max():.3f}"
-    return f"| {title} | {middle} | {pictures.mean():.1f} | {pictures.median():.1f} | {pictures.min():.1f} |"
+def _row(title: str, distances: list[float], decibels: list[float]) -> str:
+    latents = f"{np.mean(distances):.3f} | {np.median(distances):.3f} | {max(distances):.3f}"
+    return f"| {title} | {latents} | {np.mean(decibels):.1f} | {np.median(decibels):.1f} | {min(decibels):.1f} |"
 
 
 def main() -> None:
@@ -153,47 +119,37 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, required=True, help="what it was exported from")
     parser.add_argument("--gguf", type=Path, required=True)
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.json of Gemma 3")
-    parser.add_argument("--sheet", type=Path, required=True, help="JPEG to write")
+    parser.add_argument("--sana", type=Path, required=True, help="the built program, dist/sana.cjs")
     arguments = parser.parse_args()
 
-    full = Tokenizer.from_file(str(arguments.tokenizer))
+    vocabulary = Tokenizer.from_file(str(arguments.tokenizer)).get_vocab()
     pruned = Tokenizer.from_file(str(arguments.models / "tokenizer" / "tokenizer.json"))
-    prompts = [*PROMPTS, ""]
-    for prompt in prompts:
-        if full.encode(prompt).tokens != pruned.encode(prompt).tokens:
-            raise SystemExit(
-                f"{prompt}: split differently by the pruned vocabulary; the rows below could not be compared"
-            )
-    vocabulary = full.get_vocab()
     rows = [vocabulary[pruned.id_to_token(index)] for index in range(pruned.get_vocab_size())]
-    original = cut_state(arguments.gguf, rows)
+    original = {name: value.float() for name, value in cut_state(arguments.gguf, rows).items()}
     shipped = storage.widen(load_file(arguments.models / "text_encoder" / "model.safetensors"))
-    encoders = {
-        "encoder layers and embedding int4": shipped,
-        "encoder layers int4": {**shipped, "embed_tokens.weight": original["embed_tokens.weight"]},
-        "encoder embedding int4": {**original, "embed_tokens.weight": shipped["embed_tokens.weight"]},
-    }
-
-    vae = AutoencoderDC.from_pretrained(arguments.checkpoint / "vae").float().eval()
-    stored_vae = AutoencoderDC.from_config(vae.config).eval()
-    stored_vae.load_state_dict(storage.widen(load_file(arguments.models / "vae" / WEIGHTS)))
-    denoiser = Denoiser(arguments.models)
+    artist = Artist(arguments.sana)
 
     print("| against float32 | latents: mean | median | worst | PSNR dB: mean | median | worst |")
     print("|---|---|---|---|---|---|---|")
-    *states, unconditional = encode(build_model(original), pruned, prompts)
-    reference = denoiser.run(states, unconditional)
-    pictures = decode(vae, reference)
-    print(_row("autoencoder int8", None, psnr(decode(stored_vae, reference), pictures)), flush=True)
-    for title, state in encoders.items():
-        *states, unconditional = encode(build_model(state), pruned, prompts)
-        latents = denoiser.run(states, unconditional)
-        error = relative_l2(latents, reference)
-        print(_row(title, error, psnr(decode(vae, latents), pictures)), flush=True)
-        if state is shipped:
-            final = decode(stored_vae, latents)
-            print(_row("all together, as shipped", error, psnr(final, pictures)), flush=True)
-            write_sheet(final, arguments.sheet)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        float_vae = arguments.checkpoint / "vae"
+        artist.draw(variant(folder / "float", arguments.models, vae=float_vae, encoder=original), folder / "reference")
+        reference = folder / "reference"
+        artist.decode(arguments.models, reference, folder / "vae")
+        print(_row("autoencoder int8", [0.0], psnr(folder / "vae", reference)), flush=True)
+        encoders = {
+            "encoder layers int4": {**shipped, EMBEDDING: original[EMBEDDING]},
+            "encoder embedding int4": {**original, EMBEDDING: shipped[EMBEDDING]},
+            "encoder layers and embedding int4": None,
+        }
+        for title, encoder in encoders.items():
+            drawn = folder / title.replace(" ", "-")
+            artist.draw(variant(folder / f"{drawn.name}-model", arguments.models, vae=float_vae, encoder=encoder), drawn)
+            distances = relative_l2(drawn, reference)
+            print(_row(title, distances, psnr(drawn, reference)), flush=True)
+        artist.decode(arguments.models, drawn, folder / "all")
+        print(_row("all together, as shipped", distances, psnr(folder / "all", reference)), flush=True)
 
 
 if __name__ == "__main__":
