@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { link, lstat, open, realpath, rename, unlink } from "node:fs/promises";
-import { basename, dirname, join, parse, sep } from "node:path";
+import { basename, dirname, join, parse, resolve, sep } from "node:path";
 import { SanaError } from "../errors";
 import { systemErrorCode, systemErrorReason } from "./system-error";
 
@@ -39,7 +39,7 @@ export async function checkOutputTargets(targets: readonly OutputTarget[]): Prom
     await checkTarget(target);
     await removeQuietly(await stage(target.path, new Uint8Array(0)));
     // Two paths may lead to the same folder, which exists for certain by now.
-    const place = join(await realpath(dirname(target.path)), basename(target.path));
+    const place = join(await realpath(resolve(dirname(target.path))), basename(target.path));
     if (seen.has(place)) throw outputFailed(target.path, "it is named for two outputs");
     seen.add(place);
   }

@@ -13,6 +13,7 @@ const CHANNELS = 4;
 const transformer = {
   inChannels: CHANNELS,
   outChannels: CHANNELS,
+  patchSize: 1,
   sampleSize: 16,
   timestepScale: 1,
 } as TransformerConfig;
