@@ -36,13 +36,13 @@ export async function alternate(name: string, sides: Sides): Promise<Comparison>
     seconds.theirs.push(await theirs.run());
     await setTimeout(PAUSE_MS);
   }
-  return {
+  return reported({
     name,
     ours: seconds.ours.slice(1),
     theirs: theirs === null ? null : seconds.theirs.slice(1),
     ourPeak: await ours.stop(),
     theirPeak: theirs === null ? null : await theirs.stop(),
-  };
+  });
 }
 
 /** A new process for every run. The first turn is not counted: it brings the files into the system's cache. */
@@ -54,13 +54,19 @@ export async function alternateProcesses(name: string, sides: Sides): Promise<Co
     if (sides.theirs !== null) runs.theirs.push(await runToEnd(sides.theirs));
   }
   const seconds = (side: readonly ProcessRun[]): number[] => side.slice(1).map((run) => run.seconds);
-  return {
+  return reported({
     name,
     ours: seconds(runs.ours),
     theirs: sides.theirs === null ? null : seconds(runs.theirs),
     ourPeak: highest(runs.ours),
     theirPeak: sides.theirs === null ? null : highest(runs.theirs),
-  };
+  });
+}
+
+/** What is measured is said at once: a long session that is cut off has still said something. */
+function reported(comparison: Comparison): Comparison {
+  note(`  ${JSON.stringify(comparison)}`);
+  return comparison;
 }
 
 function highest(runs: readonly ProcessRun[]): PeakMemory {

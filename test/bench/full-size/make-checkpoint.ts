@@ -72,7 +72,9 @@ function counted(tensors: TensorShape[], expected: number): TensorShape[] {
 }
 
 function writeJson(file: string, value: unknown): void {
-  writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`);
+  // transformers refuses whole numbers where it expects these to be floats.
+  const json = JSON.stringify(value, null, 2).replace(/("\w+_(?:softcapping|theta)": \d+)(?=,?\n)/g, "$1.0");
+  writeFileSync(file, `${json}\n`);
 }
 
 const folder = process.argv[2];
