@@ -64,9 +64,10 @@ async function decode(options: DecodeOptions): Promise<void> {
     models,
     tiling: options.vaeTiling,
   });
-  const tensorBytes = serializeSafetensors({ image: { dtype: "F32", shape: image.dims, data: image.data } });
+  const tensorBytes = (): Uint8Array =>
+    serializeSafetensors({ image: { dtype: "F32", shape: image.dims, data: image.data } });
   await writeOutputFiles([
     { ...picture, bytes: encodePng(tensorToRgb(image)) },
-    ...tensor.map((target) => ({ ...target, bytes: tensorBytes })),
+    ...tensor.map((target) => ({ ...target, bytes: tensorBytes() })),
   ]);
 }

@@ -99,10 +99,10 @@ async function generate(argument: string | undefined, options: GenerateOptions):
     const png = encodePng(tensorToRgb(result.image));
     const bytes = options.metadata ? writeParameters(png, run.parameters) : png;
     const { dims, data } = result.latents;
-    const latentsBytes = serializeSafetensors({ latents: { dtype: "F32", shape: dims, data } });
+    const latentsBytes = (): Uint8Array => serializeSafetensors({ latents: { dtype: "F32", shape: dims, data } });
     const [path] = await writeOutputFiles([
       { ...picture, bytes },
-      ...latentsTarget.map((target) => ({ ...target, bytes: latentsBytes })),
+      ...latentsTarget.map((target) => ({ ...target, bytes: latentsBytes() })),
     ]);
     // From here on the previews belong to a picture that exists.
     previews = null;

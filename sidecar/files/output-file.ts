@@ -35,11 +35,14 @@ const NO_HARD_LINKS = new Set(["EPERM", "EACCES", "ENOTSUP", "EOPNOTSUPP", "ENOS
  */
 export async function checkOutputTargets(targets: readonly OutputTarget[]): Promise<void> {
   const seen = new Set<string>();
+  const tried = new Set<string>();
   for (const target of targets) {
     await checkTarget(target);
-    await removeQuietly(await stage(target.path, new Uint8Array(0)));
+    const folder = resolve(dirname(target.path));
+    if (!tried.has(folder)) await removeQuietly(await stage(target.path, new Uint8Array(0)));
+    tried.add(folder);
     // Two paths may lead to the same folder, which exists for certain by now.
-    const place = join(await realpath(resolve(dirname(target.path))), basename(target.path));
+    const place = join(await realpath(folder), basename(target.path));
     if (seen.has(place)) throw outputFailed(target.path, "it is named for two outputs");
     seen.add(place);
   }

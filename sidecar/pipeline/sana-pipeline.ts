@@ -1,11 +1,11 @@
 import type { AutoencoderConfig, TransformerConfig } from "../checkpoint/configs";
-import { resizeAndCrop } from "../image/resize-and-crop";
 import type { FlowScheduler } from "../scheduler/scheduler";
 import { shapeLength, type FloatTensor } from "../tensor/float-tensor";
 import { TorchCpuGenerator } from "../tensor/torch-random";
 import type { GemmaTokenizer } from "../tokenizer/gemma-tokenizer";
-import { decodeLatents, encodeImage } from "./decode";
+import { encodeImage } from "./decode";
 import type { GenerationEvent, GenerationResult } from "./events";
+import { finishPicture } from "./finish-picture";
 import { requireFinite, throwIfCancelled, truncationNotices } from "./guards";
 import type { SanaModels, TransformerModel } from "./models";
 import { encodePrompts } from "./prompt-encoding";
@@ -85,16 +85,7 @@ export async function* runSanaPipeline(
   }
 
   // 5. The picture.
-  throwIfCancelled(signal);
-  yield { type: "stage", stage: "decode" };
-  const finalLatents = { data: latents, dims: shape };
-  const decoded = await decodeLatents(finalLatents, {
-    config: checkpoint.autoencoder,
-    models,
-    tiling: request.vaeTiling,
-  });
-  throwIfCancelled(signal);
-  return { latents: finalLatents, image: request.resolutionBinning ? resizeAndCrop(decoded, request) : decoded };
+  return yield* finishPicture({ data: latents, dims: shape }, { request, checkpoint, models, signal });
 }
 
 /** The guided velocity of one step, in the latents' shape. */

@@ -1,9 +1,9 @@
-import { resizeAndCrop } from "../image/resize-and-crop";
 import type { ScmScheduler } from "../scheduler/scm";
 import { shapeLength, type FloatTensor } from "../tensor/float-tensor";
 import { TorchCpuGenerator } from "../tensor/torch-random";
-import { decodeLatents, encodeImage } from "./decode";
+import { encodeImage } from "./decode";
 import type { GenerationEvent, GenerationResult } from "./events";
+import { finishPicture } from "./finish-picture";
 import { requireFinite, throwIfCancelled, truncationNotices } from "./guards";
 import type { SanaModels } from "./models";
 import { encodePrompts } from "./prompt-encoding";
@@ -86,16 +86,7 @@ export async function* runSprintPipeline(
   }
 
   // 5. The picture.
-  throwIfCancelled(signal);
-  yield { type: "stage", stage: "decode" };
-  const finalLatents = { data: denoised, dims: shape };
-  const decoded = await decodeLatents(finalLatents, {
-    config: checkpoint.autoencoder,
-    models,
-    tiling: request.vaeTiling,
-  });
-  throwIfCancelled(signal);
-  return { latents: finalLatents, image: request.resolutionBinning ? resizeAndCrop(decoded, request) : decoded };
+  return yield* finishPicture({ data: denoised, dims: shape }, { request, checkpoint, models, signal });
 }
 
 interface FlowCoordinates {

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { assertRefused } from "./assert-refused";
+import { describeFaults, type Fault } from "./checkpoint-faults";
 import { editJson, TINY_JOB, withWorkplace } from "./fixtures";
 
 const INDEX = "model_index.json";
@@ -12,13 +13,6 @@ const SCHEDULER = "scheduler/scheduler_config.json";
 const TOKENIZER = "tokenizer/tokenizer.json";
 const DEFAULTS = "generation_defaults.json";
 const CONFIGS = [INDEX, TRANSFORMER, AUTOENCODER, TEXT_ENCODER, SCHEDULER, TOKENIZER];
-
-interface Fault {
-  readonly name: string;
-  readonly damage: (checkpoint: string) => void;
-  /** What the error must name. */
-  readonly names: RegExp;
-}
 
 /** A value in a configuration that must be refused by file and key. */
 function valued(file: string, key: string, value: unknown, names = new RegExp(`${file}.*${key}`)): Fault {
@@ -249,7 +243,7 @@ const GENERATION_DEFAULTS: readonly Fault[] = [
   contents(DEFAULTS, "without finite guidance", '{"guidanceScale": NaN}', /generation_defaults\.json.*guidanceScale/),
 ];
 
-const GROUPS = [
+describeFaults([
   ["a checkpoint's file", FILES],
   ["a class that is not Sana's", CLASSES],
   ["an unsupported scheduler", SCHEDULERS],
@@ -257,23 +251,7 @@ const GROUPS = [
   ["a configuration that disagrees", DISAGREEMENTS],
   ["an unusable tokenizer", TOKENIZERS],
   ["unusable generation defaults", GENERATION_DEFAULTS],
-] as const;
-
-for (const [group, faults] of GROUPS) {
-  describe(group, { concurrency: 4 }, () => {
-    for (const { name, damage, names } of faults) {
-      it(name, () =>
-        withWorkplace(async (place) => {
-          damage(place.checkpoint);
-          const output = ["--output", "picture.png", "--json"];
-          await assertRefused(place, ["generate", "a fox", "--model", place.checkpoint, ...TINY_JOB, ...output], {
-            names,
-          });
-        }),
-      );
-    }
-  });
-}
+]);
 
 describe("a checkpoint folder", { concurrency: 4 }, () => {
   const folders: readonly { name: string; path: string; names: RegExp }[] = [

@@ -1,7 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, it } from "node:test";
-import { assertRefused } from "./assert-refused";
+import { describeFaults, type Fault } from "./checkpoint-faults";
 import {
   editHeader,
   editTensors,
@@ -9,8 +8,6 @@ import {
   makePipe,
   readSafetensors,
   safetensorsBytes,
-  TINY_JOB,
-  withWorkplace,
   writeSafetensors,
 } from "./fixtures";
 
@@ -22,13 +19,6 @@ const INDEX = join("transformer", `${DIFFUSERS}.index.json`);
 
 /** A tensor that every transformer has. */
 const TENSOR = "caption_projection.linear_1.weight";
-
-interface Fault {
-  readonly name: string;
-  readonly damage: (checkpoint: string) => void;
-  /** What the error must name. */
-  readonly names: RegExp;
-}
 
 const NAMES_FILE = /transformer\/diffusion_pytorch_model\.safetensors/;
 const NAMES_INDEX = /transformer\/diffusion_pytorch_model\.safetensors\.index\.json/;
@@ -327,26 +317,10 @@ const NO_FILES: readonly Fault[] = [
   }),
 ];
 
-const GROUPS = [
+describeFaults([
   ["a weight file that is", FILES],
   ["a safetensors header with", HEADERS],
   ["a checkpoint that holds", TENSORS],
   ["sharded weights with", INDICES],
   ["in place of a weight file", NO_FILES],
-] as const;
-
-for (const [group, faults] of GROUPS) {
-  describe(group, { concurrency: 4 }, () => {
-    for (const { name, damage, names } of faults) {
-      it(name, () =>
-        withWorkplace(async (place) => {
-          damage(place.checkpoint);
-          const output = ["--output", "picture.png", "--json"];
-          await assertRefused(place, ["generate", "a fox", "--model", place.checkpoint, ...TINY_JOB, ...output], {
-            names,
-          });
-        }),
-      );
-    }
-  });
-}
+]);
