@@ -1,15 +1,6 @@
 import { createHash } from "node:crypto";
-import {
-  openAutoencoder,
-  openCheckpoint,
-  openScheduler,
-  openTextEncoder,
-  openTransformer,
-  requireMatchingComponents,
-  tokenizerFile,
-  type Checkpoint,
-} from "../checkpoint/diffusers-layout";
-import { readGenerationDefaults } from "../checkpoint/generation-defaults";
+import type { AutoencoderConfig } from "../checkpoint/configs";
+import type { Checkpoint } from "../checkpoint/diffusers-layout";
 import { checkWeights, modelHash } from "../checkpoint/weight-integrity";
 import { SanaError } from "../errors";
 import { cacheFolder } from "../files/cache-folder";
@@ -34,18 +25,16 @@ import { runSanaPipeline } from "../pipeline/sana-pipeline";
 import { chooseSampling, createFlowScheduler, type SchedulerName } from "../pipeline/schedulers";
 import { runSprintPipeline } from "../pipeline/sprint-pipeline";
 import { createScm } from "../scheduler/scm";
-import { prepareDecoder, prepareEncoder } from "../runtime/autoencoder";
-import { prepareTextEncoder } from "../runtime/text-encoder";
-import { prepareTransformer } from "../runtime/transformer";
-import { openTokenizer } from "../tokenizer/gemma-tokenizer";
 import { MAX_IMAGE_FILE_BYTES } from "./common-options";
 import { checkLatents, checkStepNoise, readLatentsFile } from "./latents-file";
+import { openModel, type OpenModel } from "./open-model";
 
 declare const PROGRAM_VERSION: string;
 
 /** What a user can say about a picture; what is left out comes from the checkpoint's generation defaults. */
 export interface RunOptions {
-  readonly model: string;
+  /** A checkpoint's folder, or what `openModel` made of one. */
+  readonly model: string | OpenModel;
   readonly prompt: string;
   readonly negativePrompt?: string;
   readonly width?: number;
@@ -66,7 +55,7 @@ export interface RunOptions {
 export interface Run {
   readonly checkpoint: Checkpoint;
   readonly models: SanaModels;
-  readonly autoencoder: Awaited<ReturnType<typeof openAutoencoder>>["config"];
+  readonly autoencoder: AutoencoderConfig;
   /** Steps that will run: fewer than asked for in image-to-image. */
   readonly stepCount: number;
   readonly parameters: GenerationParameters;
@@ -75,37 +64,23 @@ export interface Run {
 
 /** Reads and checks everything that a picture needs. Throws a SanaError for whatever is wrong with it. */
 export async function prepareRun(options: RunOptions, signal: AbortSignal): Promise<Run> {
-  const checkpoint = await openCheckpoint(options.model);
+  const model = typeof options.model === "string" ? await openModel(options.model) : options.model;
+  const { checkpoint, defaults, scheduler, configs, models } = model;
   const isSprint = checkpoint.pipeline === "SanaSprintPipeline";
-  const defaults = await readGenerationDefaults(checkpoint);
-  const [transformer, autoencoder, textEncoder, scheduler] = await Promise.all([
-    openTransformer(checkpoint),
-    openAutoencoder(checkpoint),
-    openTextEncoder(checkpoint),
-    openScheduler(checkpoint),
-  ]);
-  const configs = { transformer: transformer.config, autoencoder: autoencoder.config };
 
   const numbers = {
-    width: options.width ?? defaults.width ?? transformer.config.sampleSize * 32,
-    height: options.height ?? defaults.height ?? transformer.config.sampleSize * 32,
+    width: options.width ?? defaults.width ?? configs.transformer.sampleSize * 32,
+    height: options.height ?? defaults.height ?? configs.transformer.sampleSize * 32,
     numInferenceSteps: options.steps ?? defaults.numInferenceSteps ?? (isSprint ? 2 : 20),
     guidanceScale: options.guidanceScale ?? defaults.guidanceScale ?? 4.5,
   };
   checkNumbers(numbers);
-  requireMatchingComponents(checkpoint, { ...configs, textEncoder: textEncoder.config });
-  const models: SanaModels = {
-    textEncoder: prepareTextEncoder(textEncoder.config, textEncoder.weights),
-    transformer: prepareTransformer(transformer.config, transformer.weights),
-    decoder: prepareDecoder(autoencoder.config, autoencoder.weights),
-    encoder: prepareEncoder(autoencoder.config, autoencoder.weights),
-  };
   if (isSprint && (options.negativePrompt ?? "") !== "") {
     throw new SanaError("invalid-parameter", "--negative-prompt has no meaning for a Sprint checkpoint");
   }
   const sampling = chooseSampling(options.scheduler, scheduler);
   const resolutionBinning = options.resolutionBinning && defaults.resolutionBinning;
-  const size = generationSize({ ...numbers, resolutionBinning }, transformer.config);
+  const size = generationSize({ ...numbers, resolutionBinning }, configs.transformer);
   const shape = latentShape(size, configs);
   const latents = options.latents === undefined ? null : await readLatentsFile(options.latents);
   if (latents !== null) checkLatents(options.latents!, latents, shape);
@@ -113,9 +88,7 @@ export async function prepareRun(options: RunOptions, signal: AbortSignal): Prom
   const steps = numbers.numInferenceSteps;
   const stepCount = steps - (start === null ? 0 : firstStep(steps, start.image.strength));
   if (latents !== null && isSprint) checkStepNoise(options.latents!, latents, stepCount);
-  const tokenizer = await openTokenizer(await tokenizerFile(checkpoint));
-  const weights = [transformer.weights, autoencoder.weights, textEncoder.weights];
-  const integrity = await checkWeights(weights, cacheFolder(), signal);
+  const integrity = await checkWeights(model.weights, cacheFolder(), signal);
 
   const request: GenerationRequest = {
     prompt: options.prompt,
@@ -129,7 +102,7 @@ export async function prepareRun(options: RunOptions, signal: AbortSignal): Prom
     startImage: start?.image ?? null,
   };
   const negativePrompt = options.negativePrompt ?? "";
-  const context = { checkpoint: { ...configs, tokenizer }, models, signal };
+  const context = { checkpoint: { ...configs, tokenizer: model.tokenizer }, models, signal };
   const events =
     sampling.kind === "sprint"
       ? runSprintPipeline(
@@ -143,7 +116,7 @@ export async function prepareRun(options: RunOptions, signal: AbortSignal): Prom
   return {
     checkpoint,
     models,
-    autoencoder: autoencoder.config,
+    autoencoder: configs.autoencoder,
     stepCount,
     parameters: {
       prompt: options.prompt,

@@ -11,11 +11,11 @@ export interface SanaModels {
   encoder(): Promise<AutoencoderModel>;
 }
 
-interface Releasable {
+export interface Releasable {
   release(): Promise<void>;
 }
 
-interface TextEncoderModel extends Releasable {
+export interface TextEncoderModel extends Releasable {
   /** Token ids to hidden states [tokens, channels]; the first `prefixLength` tokens are common to many texts. */
   encode(tokenIds: readonly number[], prefixLength: number): Promise<FloatTensor>;
 }

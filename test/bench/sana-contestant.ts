@@ -1,24 +1,15 @@
 import { createInterface } from "node:readline";
-import {
-  openAutoencoder,
-  openCheckpoint,
-  openScheduler,
-  openTextEncoder,
-  openTransformer,
-  tokenizerFile,
-} from "../../sidecar/checkpoint/diffusers-layout";
-import { readGenerationDefaults } from "../../sidecar/checkpoint/generation-defaults";
+import { openAutoencoder, openCheckpoint, openTransformer } from "../../sidecar/checkpoint/diffusers-layout";
+import { openModel } from "../../sidecar/cli/open-model";
 import { tensorToRgb } from "../../sidecar/image/pixels";
-import type { SanaModels } from "../../sidecar/pipeline/models";
+import { KeptModels } from "../../sidecar/pipeline/kept-models";
 import { encodePrompts } from "../../sidecar/pipeline/prompt-encoding";
 import { runSanaPipeline } from "../../sidecar/pipeline/sana-pipeline";
 import { chooseSampling, createFlowScheduler } from "../../sidecar/pipeline/schedulers";
-import { prepareDecoder, prepareEncoder } from "../../sidecar/runtime/autoencoder";
-import { prepareTextEncoder } from "../../sidecar/runtime/text-encoder";
+import { prepareDecoder } from "../../sidecar/runtime/autoencoder";
 import { prepareTransformer } from "../../sidecar/runtime/transformer";
 import type { FloatTensor } from "../../sidecar/tensor/float-tensor";
 import { TorchCpuGenerator } from "../../sidecar/tensor/torch-random";
-import { openTokenizer } from "../../sidecar/tokenizer/gemma-tokenizer";
 
 /**
  * This program's side of a comparison: loads one thing, then runs it once for every line on stdin.
@@ -57,19 +48,10 @@ async function loadDecoder(folder: string): Promise<Job> {
 
 /** A prompt with the instruction before it and an empty negative prompt. The next prompt finds the instruction read. */
 async function loadTextEncoder(folder: string, options: { prompt: string; isFirst: boolean }): Promise<Job> {
-  const checkpoint = await openCheckpoint(folder);
-  const { config, weights } = await openTextEncoder(checkpoint);
-  const tokenizer = await openTokenizer(await tokenizerFile(checkpoint));
-  const load = prepareTextEncoder(config, weights);
-  let encoder = await load();
-  let kept = withoutRelease(encoder);
+  const { tokenizer, models: loaders } = await openModel(folder);
+  const models = new KeptModels(loaders, () => true);
   const encode = (prompt: string): Promise<unknown> =>
-    encodePrompts([prompt, ""], {
-      tokenizer,
-      models: { textEncoder: () => Promise.resolve(kept) },
-      humanInstruction: true,
-      maxSequenceLength: TEXT_TOKENS,
-    });
+    encodePrompts([prompt, ""], { tokenizer, models, humanInstruction: true, maxSequenceLength: TEXT_TOKENS });
   let count = 0;
   // Another text each time: a program may remember the last one.
   const run = (): Promise<unknown> => {
@@ -81,30 +63,19 @@ async function loadTextEncoder(folder: string, options: { prompt: string; isFirs
     return { run };
   }
   const before = async (): Promise<void> => {
-    await encoder.release();
-    encoder = await load();
-    kept = withoutRelease(encoder);
+    await models.release();
+    await models.textEncoder();
   };
   return { before, run };
 }
 
 /** The whole way from prompt to pixels, with every network loaded already. */
 async function loadPipeline(folder: string, prompt: string): Promise<Job> {
-  const checkpoint = await openCheckpoint(folder);
-  const transformer = await openTransformer(checkpoint);
-  const autoencoder = await openAutoencoder(checkpoint);
-  const textEncoder = await openTextEncoder(checkpoint);
-  const defaults = await readGenerationDefaults(checkpoint);
-  const sampling = chooseSampling(undefined, await openScheduler(checkpoint));
-  if (sampling.kind === "sprint") throw new Error(`${folder} is a Sprint checkpoint`);
-  const models: SanaModels = {
-    textEncoder: keepLoaded(prepareTextEncoder(textEncoder.config, textEncoder.weights)),
-    transformer: keepLoaded(prepareTransformer(transformer.config, transformer.weights)),
-    decoder: keepLoaded(prepareDecoder(autoencoder.config, autoencoder.weights)),
-    encoder: keepLoaded(prepareEncoder(autoencoder.config, autoencoder.weights)),
-  };
+  const { checkpoint, configs, defaults, scheduler, tokenizer, models: loaders } = await openModel(folder);
+  const sampling = chooseSampling(undefined, scheduler);
+  if (sampling.kind === "sprint") throw new Error(`${checkpoint.name} is a Sprint checkpoint`);
+  const models = new KeptModels(loaders, () => true);
   await Promise.all([models.textEncoder(), models.transformer(), models.decoder()]);
-  const tokenizer = await openTokenizer(await tokenizerFile(checkpoint));
   const steps = defaults.numInferenceSteps ?? 20;
   const run = async (): Promise<void> => {
     const events = runSanaPipeline(
@@ -124,7 +95,7 @@ async function loadPipeline(folder: string, prompt: string): Promise<Job> {
         startImage: null,
       },
       {
-        checkpoint: { transformer: transformer.config, autoencoder: autoencoder.config, tokenizer },
+        checkpoint: { ...configs, tokenizer },
         models,
         scheduler: createFlowScheduler(sampling, steps),
         signal: new AbortController().signal,
@@ -137,16 +108,6 @@ async function loadPipeline(folder: string, prompt: string): Promise<Job> {
     }
   };
   return { run };
-}
-
-/** Pipelines load and release; a program that makes many pictures loads once. */
-function keepLoaded<Model extends object>(load: () => Promise<Model>): () => Promise<Model> {
-  let loaded: Promise<Model> | undefined;
-  return () => (loaded ??= load().then(withoutRelease));
-}
-
-function withoutRelease<Model extends object>(model: Model): Model {
-  return Object.create(model, { release: { value: () => Promise.resolve() } }) as Model;
 }
 
 function noise(dims: readonly number[]): FloatTensor {
