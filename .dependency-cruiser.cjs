@@ -46,6 +46,13 @@ module.exports = {
       to: { path: "^sidecar/(?!checkpoint/|errors|tensor/)" },
     },
     {
+      name: "protocol-stands-alone",
+      comment: "clients import it: schemas, types and constants, nothing of the server",
+      severity: "error",
+      from: { path: "^sidecar/protocol" },
+      to: { pathNot: "^(sidecar/errors|node_modules/valibot/)" },
+    },
+    {
       name: "product-does-not-import-tests",
       severity: "error",
       from: { path: "^sidecar/" },

@@ -17,6 +17,12 @@ export type ErrorCode =
   | "unsupported"
   /** Numbers that are not finite appeared during the computation. */
   | "non-finite"
+  /** The picture needs more memory than is free. */
+  | "insufficient-memory"
+  /** The process that computes ended in the middle of a picture: killed, crashed, or out of memory. */
+  | "worker-ended"
+  /** A client of the server speaks another version of the protocol. */
+  | "protocol-version"
   /** The user stopped the run. */
   | "cancelled";
 
