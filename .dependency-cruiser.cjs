@@ -31,13 +31,19 @@ module.exports = {
       name: "runtime-does-not-know-the-pipeline",
       severity: "error",
       from: { path: "^sidecar/runtime/" },
-      to: { path: "^sidecar/(pipeline|cli|image|tokenizer|scheduler)/" },
+      to: { path: "^sidecar/(pipeline|cli|generation|server|worker|image|tokenizer|scheduler)/" },
     },
     {
-      name: "pipeline-does-not-know-the-command-line",
+      name: "pipeline-does-not-know-its-callers",
       severity: "error",
       from: { path: "^sidecar/pipeline/" },
-      to: { path: "^sidecar/cli/" },
+      to: { path: "^sidecar/(cli|generation|server|worker)/" },
+    },
+    {
+      name: "generation-does-not-know-who-asks",
+      severity: "error",
+      from: { path: "^sidecar/generation/" },
+      to: { path: "^sidecar/(cli|server|worker)/" },
     },
     {
       name: "checkpoint-is-a-leaf",

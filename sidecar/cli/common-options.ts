@@ -1,6 +1,7 @@
 import { Option } from "commander";
 import { SanaError } from "../errors";
 import type { OutputTarget } from "../files/output-file";
+import { BUNDLED_MODEL } from "../generation/bundled-model";
 import { choiceOption, pathOption } from "./option-values";
 
 /** Options that several commands share. */
@@ -10,12 +11,6 @@ export interface CommonOptions {
   readonly precision: "auto" | "fp32" | "fp16";
   readonly overwrite?: boolean;
 }
-
-/** Far above any PNG of the sizes that models know; keeps a mistaken path from being read into memory. */
-export const MAX_IMAGE_FILE_BYTES = 512 * 2 ** 20;
-
-/** The checkpoint that comes with the program, seen from the bundle in dist/. */
-const BUNDLED_MODEL = `${__dirname}/../models`;
 
 export function modelOption(): Option {
   return pathOption("--model <folder>", "checkpoint in the diffusers layout").default(BUNDLED_MODEL, "the bundled one");

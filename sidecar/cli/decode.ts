@@ -5,6 +5,7 @@ import { checkWeights } from "../checkpoint/weight-integrity";
 import { SanaError } from "../errors";
 import { cacheFolder } from "../files/cache-folder";
 import { checkOutputTargets, writeOutputFiles } from "../files/output-file";
+import { readLatentsFile } from "../generation/latents-file";
 import { tensorToRgb } from "../image/pixels";
 import { encodePng } from "../image/png-encoder";
 import { decodeLatents, type VaeTiling } from "../pipeline/decode";
@@ -18,7 +19,6 @@ import {
   tilingOption,
   type CommonOptions,
 } from "./common-options";
-import { readLatentsFile } from "./latents-file";
 import { pathOption } from "./option-values";
 
 interface DecodeOptions extends CommonOptions {

@@ -4,7 +4,7 @@ import { serializeSafetensors } from "../checkpoint/safetensors";
 import { checkWeights } from "../checkpoint/weight-integrity";
 import { SanaError } from "../errors";
 import { cacheFolder } from "../files/cache-folder";
-import { readInputFile } from "../files/input-file";
+import { MAX_IMAGE_FILE_BYTES, readInputFile } from "../files/input-file";
 import { checkOutputTargets, writeOutputFiles } from "../files/output-file";
 import { rgbToTensor } from "../image/pixels";
 import { decodePng } from "../image/png-decoder";
@@ -16,7 +16,6 @@ import {
   modelOption,
   outputTarget,
   overwriteOption,
-  MAX_IMAGE_FILE_BYTES,
   type CommonOptions,
 } from "./common-options";
 import { pathOption } from "./option-values";

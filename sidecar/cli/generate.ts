@@ -5,6 +5,8 @@ import { serializeSafetensors } from "../checkpoint/safetensors";
 import { SanaError } from "../errors";
 import { fileNameFromPrompt } from "../files/file-name";
 import { checkOutputTargets, writeOutputFiles, type OutputTarget } from "../files/output-file";
+import { prepareRun, type Run, type RunOptions } from "../generation/run";
+import { Timings } from "../generation/timings";
 import { writeParameters, type GenerationParameters } from "../image/generation-parameters";
 import { tensorToRgb } from "../image/pixels";
 import { encodePng } from "../image/png-encoder";
@@ -25,8 +27,6 @@ import { choiceOption, integerOption, numberOption, pathOption } from "./option-
 import { openPreviews, type PreviewWriter } from "./previews";
 import { print } from "./print";
 import { Progress } from "./progress";
-import { prepareRun, type Run, type RunOptions } from "./run";
-import { Timings } from "./timings";
 
 interface GenerateOptions extends CommonOptions, Omit<RunOptions, "model" | "prompt" | "seed"> {
   readonly prompt?: string;

@@ -12,10 +12,9 @@ import { checkWeights, modelHash } from "../checkpoint/weight-integrity";
 import type { WeightDirectory } from "../checkpoint/weights";
 import { SanaError } from "../errors";
 import { cacheFolder } from "../files/cache-folder";
-import { readInputFile } from "../files/input-file";
+import { MAX_IMAGE_FILE_BYTES, readInputFile } from "../files/input-file";
 import { systemErrorReason } from "../files/system-error";
 import { readParameters } from "../image/generation-parameters";
-import { MAX_IMAGE_FILE_BYTES } from "./common-options";
 import { toJson, toJsonValue } from "./json";
 import { print } from "./print";
 

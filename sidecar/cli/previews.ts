@@ -1,12 +1,12 @@
 import { lstat, mkdir, rmdir, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { checkOutputTargets, writeOutputFiles, type OutputTarget } from "../files/output-file";
+import { previewMatrixOf } from "../generation/preview-matrix";
+import type { Run } from "../generation/run";
 import { renderPreview } from "../image/latent-preview";
 import { encodePng } from "../image/png-encoder";
 import type { FloatTensor } from "../tensor/float-tensor";
 import { outputTarget, type CommonOptions } from "./common-options";
-import { previewMatrixOf } from "./preview-matrix";
-import type { Run } from "./run";
 
 /** Longest side of a preview in pixels. */
 const PREVIEW_SIDE = 128;
@@ -36,7 +36,7 @@ export async function openPreviews(
     // Whether the folder could be made: asked of its parent with a name of the same kind.
     await checkOutputTargets([outputTarget(join(dirname(folder), `${basename(folder)}.png`), { overwrite: true })]);
   }
-  const matrix = await previewMatrixOf(run);
+  const matrix = await previewMatrixOf(run, (message) => process.stderr.write(`sana: ${message}\n`));
   const added: string[] = [];
   let madeFolder = false;
   return {

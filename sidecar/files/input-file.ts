@@ -2,6 +2,9 @@ import { readFile, stat } from "node:fs/promises";
 import { SanaError } from "../errors";
 import { systemErrorReason } from "./system-error";
 
+/** Far above any PNG of the sizes that models know; keeps a mistaken path from being read into memory. */
+export const MAX_IMAGE_FILE_BYTES = 512 * 2 ** 20;
+
 /**
  * Reads a whole file that a user named. Only regular files are read, because a pipe or a device may never end, and only
  * up to `maxBytes`.

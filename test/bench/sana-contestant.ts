@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline";
 import { openAutoencoder, openCheckpoint, openTransformer } from "../../sidecar/checkpoint/diffusers-layout";
-import { openModel } from "../../sidecar/cli/open-model";
+import { openModel } from "../../sidecar/generation/open-model";
 import { tensorToRgb } from "../../sidecar/image/pixels";
 import { KeptModels } from "../../sidecar/pipeline/kept-models";
 import { encodePrompts } from "../../sidecar/pipeline/prompt-encoding";

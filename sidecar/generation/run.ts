@@ -4,7 +4,7 @@ import type { Checkpoint } from "../checkpoint/diffusers-layout";
 import { checkWeights, modelHash } from "../checkpoint/weight-integrity";
 import { SanaError } from "../errors";
 import { cacheFolder } from "../files/cache-folder";
-import { readInputFile } from "../files/input-file";
+import { MAX_IMAGE_FILE_BYTES, readInputFile } from "../files/input-file";
 import type { GenerationParameters } from "../image/generation-parameters";
 import { resizeLanczos } from "../image/lanczos";
 import { rgbToTensor } from "../image/pixels";
@@ -25,7 +25,6 @@ import { runSanaPipeline } from "../pipeline/sana-pipeline";
 import { chooseSampling, createFlowScheduler, type SchedulerName } from "../pipeline/schedulers";
 import { runSprintPipeline } from "../pipeline/sprint-pipeline";
 import { createScm } from "../scheduler/scm";
-import { MAX_IMAGE_FILE_BYTES } from "./common-options";
 import { checkLatents, checkStepNoise, readLatentsFile } from "./latents-file";
 import { openModel, type OpenModel } from "./open-model";
 

@@ -18,9 +18,10 @@ const FIT_COUNT = 24;
 
 /**
  * The map from a checkpoint's latents to preview colours: the checkpoint's own where it brings one, else one fitted
- * through its encoder when previews are first asked for, and kept in the cache under the hash of the weights.
+ * through its encoder when previews are first asked for, and kept in the cache under the hash of the weights. `notify`
+ * is told before the fitting, which takes a while.
  */
-export async function previewMatrixOf(run: Run): Promise<PreviewMatrix> {
+export async function previewMatrixOf(run: Run, notify: (message: string) => void): Promise<PreviewMatrix> {
   const channels = run.autoencoder.latentChannels;
   const own = join(run.checkpoint.folder, FILE_NAME);
   const text = await readOptional(own);
@@ -34,7 +35,7 @@ export async function previewMatrixOf(run: Run): Promise<PreviewMatrix> {
   const known = cached === undefined ? undefined : parsePreviewMatrix(Buffer.from(cached).toString(), channels);
   if (known !== undefined) return known;
 
-  process.stderr.write("sana: fitting this checkpoint's previews (once)\n");
+  notify("fitting this checkpoint's previews (once)");
   const matrix = await fitThroughEncoder(run);
   await writeCacheFile(cacheName, Buffer.from(previewMatrixToJson(matrix)));
   return matrix;
