@@ -1,4 +1,4 @@
-// Bundles the sidecar to dist/sana.cjs; with --tests every test file to dist/test/, with --bench the benchmarks to
+// Bundles the sidecar to dist/sana.cjs, the extension to dist/extension.cjs and the webview to dist/webview.js; with --tests every test file to dist/test/, with --bench the benchmarks to
 // dist/bench/ as well.
 import { build } from "esbuild";
 import { readdirSync, rmSync } from "node:fs";
@@ -9,8 +9,8 @@ const common = {
   target: "node20",
   format: "cjs",
   outExtension: { ".js": ".cjs" },
-  // Native: its .node files lie beside its JavaScript and cannot be bundled.
-  external: ["onnxruntime-node"],
+  // ONNX Runtime is native: its .node files lie beside its JavaScript. `vscode` exists inside VS Code only.
+  external: ["onnxruntime-node", "vscode"],
   // Libraries that ask for their own location must find it in a CommonJS bundle too.
   define: { "import.meta.url": "__bundleUrl" },
   banner: { js: 'const __bundleUrl = require("node:url").pathToFileURL(__filename).href;' },
@@ -24,6 +24,24 @@ const define = { ...common.define, PROGRAM_VERSION: JSON.stringify(version) };
 
 rmSync("dist", { recursive: true, force: true });
 await build({ ...common, define, entryPoints: { sana: "sidecar/main.ts" }, outdir: "dist", sourcemap: "external" });
+
+await build({
+  ...common,
+  entryPoints: { extension: "extension/main.ts" },
+  outdir: "dist",
+  sourcemap: "external",
+  minify: true,
+});
+await build({
+  bundle: true,
+  platform: "browser",
+  target: "chrome120",
+  format: "iife",
+  minify: true,
+  entryPoints: { webview: "webview/main.ts" },
+  outdir: "dist",
+  logLevel: "warning",
+});
 
 const programs = [];
 if (process.argv.includes("--tests")) {
