@@ -9,8 +9,8 @@ const common = {
   target: "node20",
   format: "cjs",
   outExtension: { ".js": ".cjs" },
-  // ONNX Runtime is native: its .node files lie beside its JavaScript. `vscode` exists inside VS Code only.
-  external: ["onnxruntime-node", "vscode"],
+  // ONNX Runtime is native: its .node files lie beside its JavaScript. `vscode` exists inside VS Code only. The others are for tests and look for their own files.
+  external: ["onnxruntime-node", "vscode", "playwright-core", "axe-core"],
   // Libraries that ask for their own location must find it in a CommonJS bundle too.
   define: { "import.meta.url": "__bundleUrl" },
   banner: { js: 'const __bundleUrl = require("node:url").pathToFileURL(__filename).href;' },

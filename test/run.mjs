@@ -7,8 +7,8 @@ import { spec } from "node:test/reporters";
 const files = readdirSync("dist/test", { recursive: true })
   .map((name) => `dist/test/${name}`)
   .filter((name) => name.endsWith(".test.cjs"))
-  // Fast tests first: those under unit/ need neither the command line nor a checkpoint.
-  .sort((a, b) => Number(!a.includes("/unit/")) - Number(!b.includes("/unit/")) || a.localeCompare(b));
+  // Fast tests first: those under unit/ need neither the command line nor a checkpoint, those under e2e/ a whole VS Code.
+  .sort((a, b) => speedRank(a) - speedRank(b) || a.localeCompare(b));
 
 let failed = 0;
 const skipped = [];
@@ -30,3 +30,8 @@ if (files.length === 0) {
   process.exitCode = 1;
 }
 if (failed > 0 || (skipped.length > 0 && process.env.CI === "true")) process.exitCode = 1;
+
+function speedRank(file) {
+  if (file.includes("/unit/")) return 0;
+  return file.includes("/e2e/") ? 2 : 1;
+}

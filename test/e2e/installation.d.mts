@@ -1,0 +1,3 @@
+export function workbenchFolder(): string;
+export function chromiumPath(): string | undefined;
+export function fontsAreThere(): boolean;
