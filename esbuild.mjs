@@ -1,5 +1,6 @@
-// Bundles the sidecar to dist/sana.cjs, the extension to dist/extension.cjs and the webview to dist/webview.js; with --tests every test file to dist/test/, with --bench the benchmarks to
-// dist/bench/ as well.
+// Bundles the sidecar to dist/sana.cjs, the extension to dist/extension.cjs and the webview to dist/webview.js; with
+// --tests every test file to dist/test/, with --bench the benchmarks to dist/bench/, with --code the program that opens
+// a VS Code to try it in.
 import { build } from "esbuild";
 import { readdirSync, rmSync } from "node:fs";
 
@@ -48,6 +49,7 @@ if (process.argv.includes("--tests")) {
   const files = readdirSync("test", { recursive: true }).map((name) => name.replaceAll("\\", "/"));
   programs.push(...files.filter((name) => name.endsWith(".test.ts")).map((name) => ({ name, outdir: "dist/test" })));
 }
+if (process.argv.includes("--code")) programs.push({ name: "e2e/open-code.ts", outdir: "dist/test" });
 if (process.argv.includes("--bench")) {
   const names = ["main.ts", "sana-contestant.ts", "previews.ts", "full-size/make-checkpoint.ts"];
   programs.push(...names.map((name) => ({ name: `bench/${name}`, outdir: "dist" })));
