@@ -3,6 +3,7 @@
 // a VS Code to try it in.
 import { build } from "esbuild";
 import { readdirSync, rmSync } from "node:fs";
+import { leaveOutUnusedLanguageFeatures } from "./language-features.mjs";
 
 const common = {
   bundle: true,
@@ -32,6 +33,7 @@ await build({
   outdir: "dist",
   sourcemap: "external",
   minify: true,
+  plugins: [leaveOutUnusedLanguageFeatures],
 });
 await build({
   bundle: true,

@@ -1,15 +1,23 @@
 import * as vscode from "vscode";
 import { PictureGenerator } from "./generation/picture-generator";
 import type { Services } from "./services";
+import { serveArguments } from "./settings";
 import { SidecarClient } from "./sidecar/sidecar-client";
 import { registerSidecarCommands } from "./sidecar/sidecar-commands";
+
+let sidecar: SidecarClient | undefined;
 
 /** Called by VS Code on the first command or document that needs the extension. Registers, and does nothing else. */
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel("Sana", { log: true });
-  const sidecar = new SidecarClient(context, log);
+  sidecar = new SidecarClient(context, log, serveArguments);
   const generator = new PictureGenerator(sidecar);
   context.subscriptions.push(log, sidecar, generator);
   const services: Services = { context, log, sidecar, generator };
   registerSidecarCommands(services);
+}
+
+/** Called by VS Code before the window closes; it waits some seconds for the process to end. */
+export async function deactivate(): Promise<void> {
+  await sidecar?.stop();
 }

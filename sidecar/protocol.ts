@@ -244,7 +244,7 @@ const ModelsParams = v.strictObject({
   folders: v.optional(v.pipe(v.array(path, "must be a list"), v.maxLength(100, "must be at most 100 folders")), []),
 });
 
-const ErrorData = v.object({
+export const ErrorData = v.object({
   code: oneOf(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]),
   /** With `insufficient-memory`: what is needed and what is free. */
   neededBytes: v.optional(count),

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import * as vscode from "vscode";
-import { ProgressType } from "vscode-languageclient/node";
 import {
   GenerateRequest,
   PreviewNotification,
@@ -11,6 +10,7 @@ import {
   type Preview,
   type Queue,
 } from "../../sidecar/protocol";
+import { pictureSettings } from "../settings";
 import type { SidecarClient } from "../sidecar/sidecar-client";
 
 /** Who asked for a picture hears of it through these. */
@@ -22,10 +22,16 @@ export interface PictureListeners {
 /** Makes pictures through the sidecar: every feature of the extension asks here. */
 export class PictureGenerator implements vscode.Disposable {
   private readonly queueChanged = new vscode.EventEmitter<Queue>();
-  private readonly listeners = new Map<string | number, PictureListeners>();
+  private readonly progressed = new vscode.EventEmitter<GenerationProgress>();
+  private readonly pending = new Map<
+    string | number,
+    { listeners: PictureListeners; source: vscode.CancellationTokenSource }
+  >();
   private readonly subscriptions: readonly { dispose(): void }[];
   /** Fires whenever a picture joins or leaves the queue, of whichever feature. */
   readonly onDidChangeQueue = this.queueChanged.event;
+  /** Fires with the progress of the picture that is being made, of whichever feature. */
+  readonly onDidProgress = this.progressed.event;
 
   constructor(private readonly sidecar: SidecarClient) {
     this.subscriptions = [
@@ -34,14 +40,20 @@ export class PictureGenerator implements vscode.Disposable {
       }),
       sidecar.onNotification(PreviewNotification.method, (params) => {
         const preview = params as Preview;
-        this.listeners.get(preview.token)?.onPreview?.(preview);
+        this.pending.get(preview.token)?.listeners.onPreview?.(preview);
       }),
       this.queueChanged,
+      this.progressed,
     ];
   }
 
+  /** How many pictures this window waits for. */
+  get pendingCount(): number {
+    return this.pending.size;
+  }
+
   /**
-   * Makes one picture and resolves when its file is on the disk. Cancelling the token rejects within the running step;
+   * Makes one picture, with the settings' model, provider and precision where none is named, and resolves when its file is on the disk. Cancelling the token rejects within the running step;
    * nothing is written then. Rejects like SidecarClient.request.
    */
   async generate(
@@ -50,16 +62,36 @@ export class PictureGenerator implements vscode.Disposable {
     cancellation: vscode.CancellationToken,
   ): Promise<GenerateResult> {
     const token = randomUUID();
-    this.listeners.set(token, listeners);
-    const progress = await this.sidecar.onProgress(new ProgressType<GenerationProgress>(), token, (value) => {
-      listeners.onProgress?.(value);
+    const settings = pictureSettings();
+    const source = new vscode.CancellationTokenSource();
+    const following = cancellation.onCancellationRequested(() => {
+      source.cancel();
     });
+    if (cancellation.isCancellationRequested) source.cancel();
+    this.pending.set(token, { listeners, source });
     try {
-      return await this.sidecar.request<GenerateResult>(GenerateRequest.method, { ...params, token }, cancellation);
+      return await this.sidecar.request<GenerateResult, GenerationProgress>(
+        GenerateRequest.method,
+        { ...settings, ...params, model: params.model ?? settings.model, token },
+        source.token,
+        {
+          token,
+          onProgress: (progress) => {
+            if (progress.stage !== "queued") this.progressed.fire(progress);
+            listeners.onProgress?.(progress);
+          },
+        },
+      );
     } finally {
-      progress.dispose();
-      this.listeners.delete(token);
+      this.pending.delete(token);
+      following.dispose();
+      source.dispose();
     }
+  }
+
+  /** Cancels every picture that this window waits for. */
+  cancelAll(): void {
+    for (const { source } of this.pending.values()) source.cancel();
   }
 
   dispose(): void {

@@ -1,152 +1,215 @@
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import * as vscode from "vscode";
-import {
-  CloseAction,
-  ErrorAction,
-  LanguageClient,
-  RevealOutputChannelOn,
-  State,
-  TransportKind,
-  type Disposable,
-  type ProgressType,
-} from "vscode-languageclient/node";
-import { PROTOCOL_VERSION } from "../../sidecar/protocol";
+import type { SidecarLanguageClient } from "./language-client";
+import { RestartBudget } from "./restart-budget";
+import { errorOfAnswer, SidecarError } from "./sidecar-error";
+import { SidecarProcess } from "./sidecar-process";
 
 // A sidecar that ends this often within this time would end again: the user decides.
 const MAX_RESTARTS = 4;
 const RESTART_WINDOW_MS = 3 * 60 * 1000;
 
+// The library's answer to `shutdown`: the sidecar finishes a file that it is writing.
+const SHUTDOWN_TIMEOUT_MS = 5000;
+
+export type SidecarState = "stopped" | "starting" | "running";
+
+/** Progress of one request: the token that it names, and who wants to know. */
+interface ProgressListener<Value> {
+  readonly token: string | number;
+  readonly onProgress: (value: Value) => void;
+}
+
 /**
  * The process that makes pictures, as the extension sees it: started by the first request, restarted when it ends
- * without being asked to (a limited number of times), ended with the window. Requests that were pending when it ended
- * are rejected with the reason.
+ * without being asked to (a limited number of times; a request starts it all the same), ended with the window.
  */
 export class SidecarClient implements vscode.Disposable {
-  private client: LanguageClient | undefined;
-  private crashes: number[] = [];
-  private readonly started = new vscode.EventEmitter<LanguageClient>();
-  private readonly stateChanged = new vscode.EventEmitter<State>();
+  private session: Promise<SidecarLanguageClient> | undefined;
+  private state: SidecarState = "stopped";
+  private crashMessageIsOpen = false;
+  private readonly budget = new RestartBudget(MAX_RESTARTS, RESTART_WINDOW_MS);
+  private readonly stateChanged = new vscode.EventEmitter<SidecarState>();
+  private readonly notified = new Map<string, vscode.EventEmitter<unknown>>();
   /** Fires with the state of the process whenever it changes. */
   readonly onDidChangeState = this.stateChanged.event;
 
+  /** `serveArguments` is asked at each start. */
   constructor(
     private readonly context: vscode.ExtensionContext,
     private readonly log: vscode.LogOutputChannel,
+    private readonly serveArguments: () => readonly string[],
   ) {}
 
-  /** Whether the process is there. */
+  /** Whether the process is there and answers. */
   get isRunning(): boolean {
-    return this.client?.state === State.Running;
+    return this.state === "running";
   }
 
-  /** Starts the process unless it runs. Throws where it cannot be started or speaks another protocol. */
+  private get isWanted(): boolean {
+    return this.session !== undefined;
+  }
+
+  /** Starts the process unless it runs. Throws a SidecarError where it cannot be started or speaks another protocol. */
   async start(): Promise<void> {
     await this.running();
   }
 
   /**
    * Sends a request of `sidecar/protocol.ts` and returns its answer, starting the process first where needed. Rejects
-   * with vscode-languageclient's ResponseError (its `data` is the protocol's ErrorData), or a ConnectionError where
-   * the process ended before it answered.
+   * with a SidecarError, also where the process ends before it has answered.
    */
-  async request<Result>(method: string, params: unknown, token?: vscode.CancellationToken): Promise<Result> {
+  async request<Result, Value = never>(
+    method: string,
+    params: unknown,
+    cancellation?: vscode.CancellationToken,
+    progress?: ProgressListener<Value>,
+  ): Promise<Result> {
     const client = await this.running();
-    return client.sendRequest<Result>(method, params, token);
+    const listening = progress && client.onProgressOf(progress.token, progress.onProgress as (value: unknown) => void);
+    try {
+      return await client.sendRequest<Result>(method, params, cancellation);
+    } catch (error) {
+      throw errorOfAnswer(error) ?? (await endOf(client, error));
+    } finally {
+      listening?.dispose();
+    }
   }
 
   /** Calls `listener` for each notification of that method, from this process and from those that follow it. */
   onNotification(method: string, listener: (params: unknown) => void): vscode.Disposable {
-    let registration: Disposable | undefined;
-    const listen = (client: LanguageClient): void => {
-      registration = client.onNotification(method, listener);
-    };
-    if (this.client !== undefined) listen(this.client);
-    const waiting = this.started.event(listen);
-    return new vscode.Disposable(() => {
-      waiting.dispose();
-      registration?.dispose();
-    });
-  }
-
-  /** Calls `listener` for each `$/progress` with that token until it is disposed. */
-  async onProgress<Value>(
-    type: ProgressType<Value>,
-    token: string | number,
-    listener: (value: Value) => void,
-  ): Promise<vscode.Disposable> {
-    return (await this.running()).onProgress(type, token, listener);
+    let emitter = this.notified.get(method);
+    if (emitter === undefined) {
+      emitter = new vscode.EventEmitter();
+      this.notified.set(method, emitter);
+      const added = emitter;
+      void this.session?.then((client) => {
+        client.onNotification(method, (params: unknown) => {
+          added.fire(params);
+        });
+      });
+    }
+    return emitter.event(listener);
   }
 
   /** Ends the process and starts it anew, whatever state it is in. The restart budget begins again. */
   async restart(): Promise<void> {
+    this.budget.reset();
     await this.stop();
     await this.start();
   }
 
+  /** Resolves when the process is gone. What was pending is rejected. */
   async stop(): Promise<void> {
-    const client = this.client;
-    this.client = undefined;
-    this.crashes = [];
-    if (client?.needsStop() === true) await client.dispose();
+    const session = this.session;
+    this.session = undefined;
+    const client = await session?.catch(() => undefined);
+    await client?.dispose(SHUTDOWN_TIMEOUT_MS).catch(() => undefined);
+    await client?.process.end();
+    // Somebody may have started the next one meanwhile.
+    if (!this.isWanted) this.setState("stopped");
   }
 
   dispose(): void {
     void this.stop();
-    this.started.dispose();
     this.stateChanged.dispose();
+    for (const emitter of this.notified.values()) emitter.dispose();
   }
 
-  private async running(): Promise<LanguageClient> {
-    if (this.client === undefined) {
-      this.client = this.create();
-      this.started.fire(this.client);
-    }
-    const client = this.client;
-    // While it starts or restarts, this waits for the same start.
-    await client.start();
-    return client;
-  }
-
-  private create(): LanguageClient {
-    const module = join(this.context.extensionPath, "dist", "sana.cjs");
-    const client = new LanguageClient(
-      "sana",
-      "Sana",
-      { module, args: ["serve"], transport: TransportKind.stdio },
-      {
-        outputChannel: this.log,
-        revealOutputChannelOn: RevealOutputChannelOn.Never,
-        initializationOptions: { protocolVersion: PROTOCOL_VERSION },
-        errorHandler: {
-          // The default handler gives up for good on a write that was pending when the process ended; its end is
-          // what counts, and `closed` is told of it.
-          error: () => ({ action: ErrorAction.Continue, handled: true }),
-          closed: () => this.afterClose(),
-        },
+  /** The client of a process that answers; whoever asks while it starts waits for the same start. */
+  private running(): Promise<SidecarLanguageClient> {
+    if (this.session !== undefined) return this.session;
+    const session = this.open(() => {
+      if (this.session === session) this.afterCrash();
+    });
+    this.session = session;
+    session.then(
+      () => {
+        if (this.session === session) this.setState("running");
+      },
+      () => {
+        if (this.session !== session) return;
+        this.session = undefined;
+        this.setState("stopped");
       },
     );
-    client.onDidChangeState(({ newState }) => {
-      this.stateChanged.fire(newState);
+    return session;
+  }
+
+  private async open(onClosed: () => void): Promise<SidecarLanguageClient> {
+    this.setState("starting");
+    // Most of the extension's code is the client library; who makes no picture never loads it.
+    const { SidecarLanguageClient } = await import("./language-client");
+    const folder = join(this.context.extensionPath, "dist");
+    const process = new SidecarProcess(join(folder, "sana.cjs"), ["serve", ...this.serveArguments()], folder);
+    createInterface({ input: process.child.stderr }).on("line", (line) => {
+      this.logLine(line);
     });
+    let isOpen = false;
+    const client = new SidecarLanguageClient(process, this.log, () => {
+      if (isOpen) onClosed();
+    });
+    for (const [method, emitter] of this.notified) {
+      client.onNotification(method, (params: unknown) => {
+        emitter.fire(params);
+      });
+    }
+    try {
+      await client.start();
+      if (!client.isRunning()) throw new Error("the connection was closed");
+    } catch (error) {
+      const how = await process.endedWithin(100);
+      await process.end();
+      const message = error instanceof Error ? error.message : String(error);
+      throw errorOfAnswer(error) ?? new SidecarError("sidecar-not-started", how ?? message);
+    }
+    isOpen = true;
     return client;
   }
 
-  private afterClose(): { action: CloseAction; handled: boolean } {
-    const now = Date.now();
-    this.crashes = [...this.crashes.filter((time) => now - time < RESTART_WINDOW_MS), now];
-    const restarts = this.crashes.length <= MAX_RESTARTS;
-    this.log.error(`the sidecar ended unexpectedly (${this.crashes.length} in the last minutes)`);
+  private afterCrash(): void {
+    this.session = undefined;
+    this.setState("stopped");
+    const restarts = this.budget.allows(Date.now());
+    this.log.error(restarts ? "the sidecar ended and is started again" : "the sidecar ended once too often");
+    if (restarts) {
+      this.running().catch((error: unknown) => {
+        this.log.error(`the sidecar could not be started again: ${String(error)}`);
+      });
+    }
     void this.tell(restarts);
-    return { action: restarts ? CloseAction.Restart : CloseAction.DoNotRestart, handled: true };
   }
 
+  /** One message for however many crashes happen while it is on the screen. */
   private async tell(restarts: boolean): Promise<void> {
+    if (this.crashMessageIsOpen) return;
+    this.crashMessageIsOpen = true;
     const [restart, showLog] = [vscode.l10n.t("Restart"), vscode.l10n.t("Show Log")];
     const message = restarts
       ? vscode.l10n.t("Sana's sidecar ended unexpectedly and was started again.")
-      : vscode.l10n.t("Sana's sidecar ends again and again; it was not started another time.");
+      : vscode.l10n.t("Sana's sidecar ends again and again. It starts again with the next picture.");
     const choice = await vscode.window.showErrorMessage(message, restart, showLog);
+    this.crashMessageIsOpen = false;
     if (choice === restart) await this.restart();
     if (choice === showLog) this.log.show();
   }
+
+  /** A line of the sidecar's stderr: `[level] message`, or what a library below it has to say. */
+  private logLine(line: string): void {
+    const [, level, message] = /^\[(debug|info|warn|error)\] (.*)$/.exec(line) ?? [];
+    if (message === undefined) this.log.info(line);
+    else this.log[level as "debug" | "info" | "warn" | "error"](message);
+  }
+
+  private setState(state: SidecarState): void {
+    if (state === this.state) return;
+    this.state = state;
+    this.stateChanged.fire(state);
+  }
+}
+
+async function endOf(client: SidecarLanguageClient, error: unknown): Promise<SidecarError> {
+  const how = await client.process.endedWithin(1000);
+  return new SidecarError("sidecar-ended", how ?? (error instanceof Error ? error.message : String(error)));
 }

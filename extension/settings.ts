@@ -1,0 +1,20 @@
+import * as vscode from "vscode";
+import type { GenerateParams } from "../sidecar/protocol";
+
+/** What every picture of the extension is made with unless something else is chosen for it. */
+export function pictureSettings(): Pick<GenerateParams, "model" | "provider" | "precision" | "metadata"> {
+  const settings = vscode.workspace.getConfiguration("sana");
+  const model = settings.get<string>("modelPath", "").trim();
+  return {
+    model: model === "" ? null : model,
+    provider: settings.get<GenerateParams["provider"]>("provider", "auto"),
+    precision: settings.get<GenerateParams["precision"]>("precision", "auto"),
+    metadata: settings.get<boolean>("embedParameters", true),
+  };
+}
+
+/** The part of the `serve` command line that settings decide; they count from the next start on. */
+export function serveArguments(): readonly string[] {
+  const minutes = vscode.workspace.getConfiguration("sana").get<number>("idleMinutes", 10);
+  return ["--idle-minutes", String(minutes)];
+}
