@@ -25,7 +25,13 @@ const { version } = JSON.parse(
 const define = { ...common.define, PROGRAM_VERSION: JSON.stringify(version) };
 
 rmSync("dist", { recursive: true, force: true });
-await build({ ...common, define, entryPoints: { sana: "sidecar/main.ts" }, outdir: "dist", sourcemap: "external" });
+await build({
+  ...common,
+  define,
+  entryPoints: { sana: "sidecar/main.ts", "provider-probe": "sidecar/runtime/provider-probe.ts" },
+  outdir: "dist",
+  sourcemap: "external",
+});
 
 await build({
   ...common,

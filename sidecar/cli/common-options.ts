@@ -1,14 +1,14 @@
 import { Option } from "commander";
-import { SanaError } from "../errors";
 import type { OutputTarget } from "../files/output-file";
 import { BUNDLED_MODEL } from "../generation/bundled-model";
+import type { ExecutionProvider, Precision } from "../runtime/compute";
 import { choiceOption, pathOption } from "./option-values";
 
 /** Options that several commands share. */
 export interface CommonOptions {
   readonly model: string;
-  readonly provider: "auto" | "cpu" | "webgpu" | "cuda";
-  readonly precision: "auto" | "fp32" | "fp16";
+  readonly provider: ExecutionProvider | "auto";
+  readonly precision: Precision | "auto";
   readonly overwrite?: boolean;
 }
 
@@ -38,12 +38,7 @@ export function tilingOption(): Option {
   );
 }
 
-/** Throws `unsupported` for what only a later version computes with: this one has the CPU and float32. */
-export function checkCompute(options: Pick<CommonOptions, "provider" | "precision">): void {
-  if (options.provider === "webgpu" || options.provider === "cuda") {
-    throw new SanaError("unsupported", `--provider ${options.provider} is not available in this version; use cpu`);
-  }
-  if (options.precision === "fp16") {
-    throw new SanaError("unsupported", "--precision fp16 is not available in this version; use fp32");
-  }
+/** One line on stderr about how the picture is computed, not about whether. */
+export function notify(message: string): void {
+  process.stderr.write(`sana: ${message}\n`);
 }

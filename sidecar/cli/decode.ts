@@ -9,11 +9,14 @@ import { readLatentsFile } from "../generation/latents-file";
 import { tensorToRgb } from "../image/pixels";
 import { encodePng } from "../image/png-encoder";
 import { decodeLatents, type VaeTiling } from "../pipeline/decode";
+import type { SanaModels } from "../pipeline/models";
 import { prepareDecoder } from "../runtime/autoencoder";
+import { orInFloat32, type Compute } from "../runtime/compute";
+import { chooseCompute } from "../runtime/execution-provider";
 import {
-  checkCompute,
   computeOptions,
   modelOption,
+  notify,
   outputTarget,
   overwriteOption,
   tilingOption,
@@ -43,13 +46,16 @@ export function decodeCommand(): Command {
 }
 
 async function decode(options: DecodeOptions): Promise<void> {
-  checkCompute(options);
   const picture = outputTarget(options.output, options);
   const tensor = options.saveImageTensor === undefined ? [] : [outputTarget(options.saveImageTensor, options)];
   await checkOutputTargets([picture, ...tensor]);
+  const chosen = await chooseCompute(options);
   const checkpoint = await openCheckpoint(options.model);
   const { config, weights } = await openAutoencoder(checkpoint);
-  const models = { decoder: prepareDecoder(config, weights) };
+  const prepare = (compute: Compute): Pick<SanaModels, "decoder"> => ({
+    decoder: prepareDecoder(config, weights, compute),
+  });
+  const models = prepare(chosen);
   const { latents } = await readLatentsFile(options.latents);
   if (latents.dims[1] !== config.latentChannels) {
     throw new SanaError(
@@ -59,11 +65,17 @@ async function decode(options: DecodeOptions): Promise<void> {
   }
   await checkWeights([weights], cacheFolder());
 
-  const image = await decodeLatents(latents, {
-    config,
-    models,
-    tiling: options.vaeTiling,
-  });
+  if (chosen.notice !== undefined) notify(chosen.notice);
+  const image = await orInFloat32(
+    chosen,
+    (compute) =>
+      decodeLatents(latents, {
+        config,
+        models: compute === chosen ? models : prepare(compute),
+        tiling: options.vaeTiling,
+      }),
+    notify,
+  );
   const tensorBytes = (): Uint8Array =>
     serializeSafetensors({ image: { dtype: "F32", shape: image.dims, data: image.data } });
   await writeOutputFiles([

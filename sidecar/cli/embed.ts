@@ -6,12 +6,13 @@ import { checkWeights } from "../checkpoint/weight-integrity";
 import { cacheFolder } from "../files/cache-folder";
 import { checkOutputTargets, writeOutputFiles } from "../files/output-file";
 import { encodePrompts } from "../pipeline/prompt-encoding";
+import { chooseCompute } from "../runtime/execution-provider";
 import { prepareTextEncoder } from "../runtime/text-encoder";
 import { openTokenizer } from "../tokenizer/gemma-tokenizer";
 import {
-  checkCompute,
   computeOptions,
   modelOption,
+  notify,
   outputTarget,
   overwriteOption,
   type CommonOptions,
@@ -41,17 +42,18 @@ export function embedCommand(): Command {
 }
 
 async function embed(options: EmbedOptions): Promise<void> {
-  checkCompute(options);
   const target = outputTarget(options.output, options);
   await checkOutputTargets([target]);
+  const compute = await chooseCompute(options);
   const checkpoint = await openCheckpoint(options.model);
   const defaults = await readGenerationDefaults(checkpoint);
   const maxSequenceLength = checkSequenceLength(options.maxSequenceLength ?? defaults.maxSequenceLength);
   const { config, weights } = await openTextEncoder(checkpoint);
-  const models = { textEncoder: prepareTextEncoder(config, weights) };
+  const models = { textEncoder: prepareTextEncoder(config, weights, compute) };
   const tokenizer = await openTokenizer(await tokenizerFile(checkpoint));
   await checkWeights([weights], cacheFolder());
 
+  if (compute.notice !== undefined) notify(compute.notice);
   const [encoded] = await encodePrompts([options.prompt], {
     tokenizer,
     models,
@@ -59,7 +61,7 @@ async function embed(options: EmbedOptions): Promise<void> {
     maxSequenceLength,
   });
   const { embeds, truncated } = encoded!;
-  if (truncated) process.stderr.write("sana: the prompt is longer than the model reads; its end was cut off\n");
+  if (truncated) notify("the prompt is longer than the model reads; its end was cut off");
   const [tokens, channels] = embeds.dims as [number, number];
   const padded = new Float32Array(maxSequenceLength * channels);
   padded.set(embeds.data);

@@ -9,11 +9,14 @@ import { checkOutputTargets, writeOutputFiles } from "../files/output-file";
 import { rgbToTensor } from "../image/pixels";
 import { decodePng } from "../image/png-decoder";
 import { compressionOf, encodeImage } from "../pipeline/decode";
+import type { SanaModels } from "../pipeline/models";
 import { prepareEncoder } from "../runtime/autoencoder";
+import { orInFloat32, type Compute } from "../runtime/compute";
+import { chooseCompute } from "../runtime/execution-provider";
 import {
-  checkCompute,
   computeOptions,
   modelOption,
+  notify,
   outputTarget,
   overwriteOption,
   type CommonOptions,
@@ -38,12 +41,15 @@ export function encodeCommand(): Command {
 }
 
 async function encode(options: EncodeOptions): Promise<void> {
-  checkCompute(options);
   const target = outputTarget(options.output, options);
   await checkOutputTargets([target]);
+  const chosen = await chooseCompute(options);
   const checkpoint = await openCheckpoint(options.model);
   const { config, weights } = await openAutoencoder(checkpoint);
-  const models = { encoder: prepareEncoder(config, weights) };
+  const prepare = (compute: Compute): Pick<SanaModels, "encoder"> => ({
+    encoder: prepareEncoder(config, weights, compute),
+  });
+  const models = prepare(chosen);
   const image = decodePng(await readInputFile(options.image, { maxBytes: MAX_IMAGE_FILE_BYTES }), options.image);
   const multiple = Math.max(32, compressionOf(config));
   if (image.width % multiple !== 0 || image.height % multiple !== 0) {
@@ -54,11 +60,17 @@ async function encode(options: EncodeOptions): Promise<void> {
   }
   await checkWeights([weights], cacheFolder());
 
-  const latents = await encodeImage(rgbToTensor(image), {
-    config,
-    models,
-    tiling: "auto",
-  });
+  if (chosen.notice !== undefined) notify(chosen.notice);
+  const latents = await orInFloat32(
+    chosen,
+    (compute) =>
+      encodeImage(rgbToTensor(image), {
+        config,
+        models: compute === chosen ? models : prepare(compute),
+        tiling: "auto",
+      }),
+    notify,
+  );
   const bytes = serializeSafetensors({ latents: { dtype: "F32", shape: latents.dims, data: latents.data } });
   await writeOutputFiles([{ ...target, bytes }]);
 }

@@ -13,16 +13,19 @@ import { encodePng } from "../image/png-encoder";
 import type { GenerationResult } from "../pipeline/events";
 import { SCHEDULER_NAMES } from "../pipeline/schedulers";
 import { parseSeed, randomSeed } from "../pipeline/seed";
+import { orInFloat32, type Compute } from "../runtime/compute";
+import { chooseCompute } from "../runtime/execution-provider";
 import {
-  checkCompute,
   computeOptions,
   modelOption,
+  notify,
   outputTarget,
   overwriteOption,
   tilingOption,
   type CommonOptions,
 } from "./common-options";
 import { toJson } from "./json";
+import { openModel } from "./open-model";
 import { choiceOption, integerOption, numberOption, pathOption } from "./option-values";
 import { openPreviews, type PreviewWriter } from "./previews";
 import { print } from "./print";
@@ -71,7 +74,6 @@ export function generateCommand(): Command {
 async function generate(argument: string | undefined, options: GenerateOptions): Promise<void> {
   const timings = new Timings();
   const prompt = promptOf(argument, options.prompt);
-  checkCompute(options);
   const seed = options.seed === undefined ? randomSeed() : parseSeed(options.seed);
   const picture: OutputTarget =
     options.output === undefined
@@ -79,6 +81,7 @@ async function generate(argument: string | undefined, options: GenerateOptions):
       : outputTarget(options.output, options);
   const latentsTarget = options.saveLatents === undefined ? [] : [outputTarget(options.saveLatents, options)];
   await checkOutputTargets([picture, ...latentsTarget]);
+  const chosen = await chooseCompute(options);
 
   const cancellation = new AbortController();
   const stop = (): void => {
@@ -87,14 +90,28 @@ async function generate(argument: string | undefined, options: GenerateOptions):
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);
   let progress: Progress | undefined;
-  let previews: PreviewWriter | null = null;
-  try {
-    const run = await prepareRun({ ...options, prompt, seed }, cancellation.signal);
-    if (options.previews !== undefined) previews = await openPreviews(options.previews, { ...options, run });
+  const previews: { writer: PreviewWriter | null } = { writer: null };
+  const discardPreviews = async (): Promise<void> => {
+    await previews.writer?.discard();
+    previews.writer = null;
+  };
+  const attempt = async (compute: Compute): Promise<{ run: Run; result: GenerationResult }> => {
+    const model = await openModel(options.model, compute);
+    const run = await prepareRun({ ...options, model, prompt, seed }, cancellation.signal);
+    // Those of an attempt that failed are not in the way of the next one's.
+    await discardPreviews();
+    if (options.previews !== undefined) previews.writer = await openPreviews(options.previews, { ...options, run });
     timings.mark("check");
+    if (compute === chosen && chosen.notice !== undefined) notify(chosen.notice);
     progress = new Progress({ stepCount: run.stepCount, startsFromImage: options.image !== undefined });
-    const result = await follow(run, { progress, previews, timings });
-    progress.stop();
+    return { run, result: await follow(run, { progress, previews: previews.writer, timings }) };
+  };
+  try {
+    const { run, result } = await orInFloat32(chosen, attempt, (message) => {
+      progress?.stop();
+      notify(message);
+    });
+    progress?.stop();
 
     const png = encodePng(tensorToRgb(result.image));
     const bytes = options.metadata ? writeParameters(png, run.parameters) : png;
@@ -105,11 +122,11 @@ async function generate(argument: string | undefined, options: GenerateOptions):
       ...latentsTarget.map((target) => ({ ...target, bytes: latentsBytes() })),
     ]);
     // From here on the previews belong to a picture that exists.
-    previews = null;
+    previews.writer = null;
     timings.mark("save");
     await report({ path: resolve(path!), parameters: run.parameters, timings, json: options.json ?? false });
   } catch (error) {
-    await previews?.discard();
+    await discardPreviews();
     throw error;
   } finally {
     progress?.stop();
@@ -143,7 +160,7 @@ async function follow(
     listeners.progress.event(event);
     listeners.timings.event(event);
     if (event.type === "prompt-truncated") {
-      process.stderr.write(`sana: the ${event.prompt} is longer than the model reads; its end was cut off\n`);
+      notify(`the ${event.prompt} is longer than the model reads; its end was cut off`);
     }
     if (event.type === "step") await listeners.previews?.write(event.step, event.predictedClean);
     // The networks block this thread; here a Ctrl+C that came meanwhile is taken in.

@@ -13,6 +13,7 @@ import { readGenerationDefaults, type GenerationDefaults } from "../checkpoint/g
 import type { WeightDirectory } from "../checkpoint/weights";
 import type { SanaModels } from "../pipeline/models";
 import { prepareDecoder, prepareEncoder } from "../runtime/autoencoder";
+import type { Compute } from "../runtime/compute";
 import { prepareTextEncoder } from "../runtime/text-encoder";
 import { prepareTransformer } from "../runtime/transformer";
 import { openTokenizer, type GemmaTokenizer } from "../tokenizer/gemma-tokenizer";
@@ -28,10 +29,12 @@ export interface OpenModel {
   readonly weights: readonly WeightDirectory[];
   /** What loads the networks. None is loaded yet; see KeptModels for what keeps them. */
   readonly models: SanaModels;
+  /** What those compute with. */
+  readonly compute: Compute;
 }
 
 /** Throws a SanaError for whatever is wrong with the checkpoint: its files, configurations, tensor names and shapes. */
-export async function openModel(folder: string): Promise<OpenModel> {
+export async function openModel(folder: string, compute: Compute): Promise<OpenModel> {
   const checkpoint = await openCheckpoint(folder);
   const defaults = await readGenerationDefaults(checkpoint);
   const [transformer, autoencoder, textEncoder, scheduler] = await Promise.all([
@@ -43,10 +46,10 @@ export async function openModel(folder: string): Promise<OpenModel> {
   const configs = { transformer: transformer.config, autoencoder: autoencoder.config };
   requireMatchingComponents(checkpoint, { ...configs, textEncoder: textEncoder.config });
   const models: SanaModels = {
-    textEncoder: prepareTextEncoder(textEncoder.config, textEncoder.weights),
-    transformer: prepareTransformer(transformer.config, transformer.weights),
-    decoder: prepareDecoder(autoencoder.config, autoencoder.weights),
-    encoder: prepareEncoder(autoencoder.config, autoencoder.weights),
+    textEncoder: prepareTextEncoder(textEncoder.config, textEncoder.weights, compute),
+    transformer: prepareTransformer(transformer.config, transformer.weights, compute),
+    decoder: prepareDecoder(autoencoder.config, autoencoder.weights, compute),
+    encoder: prepareEncoder(autoencoder.config, autoencoder.weights, compute),
   };
   return {
     checkpoint,
@@ -56,5 +59,6 @@ export async function openModel(folder: string): Promise<OpenModel> {
     tokenizer: await openTokenizer(await tokenizerFile(checkpoint)),
     weights: [transformer.weights, autoencoder.weights, textEncoder.weights],
     models,
+    compute,
   };
 }

@@ -26,14 +26,13 @@ import { chooseSampling, createFlowScheduler, type SchedulerName } from "../pipe
 import { runSprintPipeline } from "../pipeline/sprint-pipeline";
 import { createScm } from "../scheduler/scm";
 import { checkLatents, checkStepNoise, readLatentsFile } from "./latents-file";
-import { openModel, type OpenModel } from "./open-model";
+import type { OpenModel } from "./open-model";
 
 declare const PROGRAM_VERSION: string;
 
 /** What a user can say about a picture; what is left out comes from the checkpoint's generation defaults. */
 export interface RunOptions {
-  /** A checkpoint's folder, or what `openModel` made of one. */
-  readonly model: string | OpenModel;
+  readonly model: OpenModel;
   readonly prompt: string;
   readonly negativePrompt?: string;
   readonly width?: number;
@@ -63,7 +62,7 @@ export interface Run {
 
 /** Reads and checks everything that a picture needs. Throws a SanaError for whatever is wrong with it. */
 export async function prepareRun(options: RunOptions, signal: AbortSignal): Promise<Run> {
-  const model = typeof options.model === "string" ? await openModel(options.model) : options.model;
+  const { model } = options;
   const { checkpoint, defaults, scheduler, configs, models } = model;
   const isSprint = checkpoint.pipeline === "SanaSprintPipeline";
 
@@ -128,7 +127,7 @@ export async function prepareRun(options: RunOptions, signal: AbortSignal): Prom
       scheduler: sampling.name,
       model: defaults.name ?? checkpoint.name,
       modelHash: modelHash(integrity),
-      precision: "fp32",
+      precision: model.compute.precision,
       humanInstruction: request.humanInstruction,
       maxSequenceLength: request.maxSequenceLength,
       resolutionBinning,

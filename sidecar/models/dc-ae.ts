@@ -1,10 +1,12 @@
 import type { AutoencoderActivation, AutoencoderBlockType, AutoencoderConfig } from "../checkpoint/configs";
 import type { WeightDirectory } from "../checkpoint/weights";
-import { GraphBuilder, type OnnxModel, type Value } from "../onnx/graph-builder";
+import { GraphBuilder, type GraphPrecision, type OnnxModel, type Value } from "../onnx/graph-builder";
 import { reshape, silu, sizesOf } from "../onnx/ops";
 
 /**
- * AutoencoderDC (DC-AE) as two ONNX graphs. Activations are float32 [batch, channels, height, width] throughout.
+ * AutoencoderDC (DC-AE) as two ONNX graphs. Activations are [batch, channels, height, width] in the graph's precision;
+ * the core of the linear attention and the RMSNorms are float32 in either: their sums of squares and of products over
+ * a whole picture overflow float16, and the attention's epsilon would be 0 there.
  * Source: diffusers models/autoencoders/autoencoder_dc.py, SanaMultiscaleLinearAttention in attention_processor.py.
  */
 
@@ -13,8 +15,12 @@ const LINEAR_ATTENTION_EPSILON = 1e-15;
 const FEED_FORWARD_EXPANSION = 4;
 
 /** Input `image` [batch, 3, H, W] in −1…1, H and W multiples of the compression; output `latents` [batch, C, h, w], not scaled. */
-export function buildEncoder(config: AutoencoderConfig, weights: WeightDirectory): OnnxModel {
-  const graph = new GraphBuilder("dc_ae_encoder", weights);
+export function buildEncoder(
+  config: AutoencoderConfig,
+  weights: WeightDirectory,
+  precision: GraphPrecision,
+): OnnxModel {
+  const graph = new GraphBuilder("dc_ae_encoder", weights, precision);
   const widths = config.encoderBlockOutChannels;
   const last = widths.length - 1;
 
@@ -56,8 +62,12 @@ export function buildEncoder(config: AutoencoderConfig, weights: WeightDirectory
 }
 
 /** Input `latents` [batch, C, h, w], already divided by the scaling factor; output `image` [batch, 3, H, W], about −1…1, not clamped. */
-export function buildDecoder(config: AutoencoderConfig, weights: WeightDirectory): OnnxModel {
-  const graph = new GraphBuilder("dc_ae_decoder", weights);
+export function buildDecoder(
+  config: AutoencoderConfig,
+  weights: WeightDirectory,
+  precision: GraphPrecision,
+): OnnxModel {
+  const graph = new GraphBuilder("dc_ae_decoder", weights, precision);
   const widths = config.decoderBlockOutChannels;
   const last = widths.length - 1;
 
@@ -193,12 +203,14 @@ function multiscaleLinearAttention(graph: GraphBuilder, x: Value, block: StageBl
     Value,
     Value,
   ];
-  const query = graph.op("Relu", [q]);
-  const key = graph.op("Transpose", [graph.op("Relu", [k])], { perm: [0, 1, 3, 2] }); // [batch, groups, pixels, headDim]
-  const valueKey = graph.op("MatMul", [v, key]); // [batch, groups, headDim, headDim]
+  const feature = (part: Value): Value => graph.op("Relu", [graph.toFloat32(part)]);
+  const query = feature(q);
+  const key = graph.op("Transpose", [feature(k)], { perm: [0, 1, 3, 2] }); // [batch, groups, pixels, headDim]
+  const valueKey = graph.op("MatMul", [graph.toFloat32(v), key]); // [batch, groups, headDim, headDim]
   const keySum = graph.op("ReduceSum", [key, graph.integers([2])], { keepdims: 1 }); // [batch, groups, 1, headDim]
-  const denominator = graph.op("Add", [graph.op("MatMul", [keySum, query]), graph.scalar(LINEAR_ATTENTION_EPSILON)]);
-  const mixed = graph.op("Div", [graph.op("MatMul", [valueKey, query]), denominator]);
+  const epsilon = graph.float32Constant([LINEAR_ATTENTION_EPSILON], []);
+  const denominator = graph.op("Add", [graph.op("MatMul", [keySum, query]), epsilon]);
+  const mixed = graph.fromFloat32(graph.op("Div", [graph.op("MatMul", [valueKey, query]), denominator]));
   const image = reshape(graph, mixed, [0, groups * headDim, sizesOf(graph, x, [2, 3])]);
   const outputs = [channels, inner * scales.length];
   const out = graph.op("Conv", [image, graph.weight(`${name}.to_out.weight`, outputs, [...outputs, 1, 1])]);
@@ -267,13 +279,14 @@ function convolution(
   );
 }
 
-/** RMSNorm over the channels of every pixel, with weight and bias. */
-function channelRmsNorm(graph: GraphBuilder, x: Value, name: string, channels: number): Value {
+/** RMSNorm over the channels of every pixel, with weight and bias; float32 inside. */
+function channelRmsNorm(graph: GraphBuilder, input: Value, name: string, channels: number): Value {
+  const x = graph.toFloat32(input);
   const meanSquare = graph.op("ReduceMean", [graph.op("Mul", [x, x]), graph.integers([1])], { keepdims: 1 });
-  const root = graph.op("Sqrt", [graph.op("Add", [meanSquare, graph.scalar(NORM_EPSILON)])]);
-  const perChannel = [channels, 1, 1];
-  const scaled = graph.op("Mul", [graph.op("Div", [x, root]), graph.weight(`${name}.weight`, [channels], perChannel)]);
-  return graph.op("Add", [scaled, graph.weight(`${name}.bias`, [channels], perChannel)]);
+  const root = graph.op("Sqrt", [graph.op("Add", [meanSquare, graph.float32Constant([NORM_EPSILON], [])])]);
+  const parameter = (part: string): Value => graph.float32Weight(`${name}.${part}`, [channels], [channels, 1, 1]);
+  const scaled = graph.op("Mul", [graph.op("Div", [x, root]), parameter("weight")]);
+  return graph.fromFloat32(graph.op("Add", [scaled, parameter("bias")]));
 }
 
 function activate(graph: GraphBuilder, x: Value, activation: AutoencoderActivation): Value {
@@ -297,7 +310,7 @@ function repeatChannels(graph: GraphBuilder, x: Value, channels: { inputs: numbe
 }
 
 function nearestTwice(graph: GraphBuilder, x: Value): Value {
-  return graph.op("Resize", [x, "", graph.constant([1, 1, 2, 2], [4])], {
+  return graph.op("Resize", [x, "", graph.float32Constant([1, 1, 2, 2], [4])], {
     mode: "nearest",
     coordinate_transformation_mode: "asymmetric",
     nearest_mode: "floor",

@@ -4,7 +4,8 @@ import { GraphBuilder, type OnnxModel, type Value } from "../onnx/graph-builder"
 import { linear, reshape, rmsNorm, sizesOf, transpose } from "../onnx/ops";
 
 /**
- * The decoder stack of Gemma 2 or Gemma 3 as a text encoder: all hidden states after the final norm.
+ * The decoder stack of Gemma 2 or Gemma 3 as a text encoder: all hidden states after the final norm. float32 always:
+ * Gemma was trained in bfloat16 and its activations overflow float16.
  * Source: transformers models/gemma2/modeling_gemma2.py and models/gemma3/modeling_gemma3.py (eager attention).
  */
 

@@ -1,12 +1,16 @@
 import type { TransformerConfig } from "../checkpoint/configs";
 import type { WeightDirectory } from "../checkpoint/weights";
-import { GraphBuilder, type OnnxModel, type Value } from "../onnx/graph-builder";
+import { GraphBuilder, type Dimension, type GraphPrecision, type OnnxModel, type Value } from "../onnx/graph-builder";
 import { linear, reshape, rmsNorm, silu, sizesOf, transpose } from "../onnx/ops";
 
 /**
- * SanaTransformer2DModel as two ONNX graphs: what depends on the prompt alone, computed once a picture, and the
- * denoiser, computed once a step. Both halves of classifier-free guidance share the timestep, so the modulation is one
- * vector for the whole batch.
+ * SanaTransformer2DModel as ONNX graphs. On the CPU there are two: what depends on the prompt alone, computed once a
+ * picture, and the denoiser, computed once a step. On a GPU there is one, because computing the cross-attention's keys
+ * and values again in each step is far cheaper there than moving them from main memory. Both halves of classifier-free
+ * guidance share the timestep, so the modulation is one vector for the whole batch.
+ *
+ * In a float16 graph these stay float32, as in the reference: the core of the linear attention, RMSNorms' statistics,
+ * the position embedding's addition; and the softmax.
  *
  * Source: diffusers models/transformers/sana_transformer.py, models/attention_processor.py (SanaLinearAttnProcessor2_0).
  */
@@ -15,6 +19,7 @@ const TIMESTEP_CHANNELS = 256;
 const QK_NORM_EPSILON = 1e-5;
 const CAPTION_NORM_EPSILON = 1e-5;
 const LINEAR_ATTENTION_EPSILON = 1e-15;
+const FLOAT16_MAX = 65504;
 
 interface Widths {
   /** Width of the residual stream. */
@@ -46,6 +51,24 @@ export function conditioningNames(config: TransformerConfig): { keys: string[]; 
  */
 export function buildPromptConditioning(config: TransformerConfig, weights: WeightDirectory): OnnxModel {
   const graph = new GraphBuilder("sana_prompt_conditioning", weights);
+  const { keys, values } = promptConditioning(graph, config);
+  const { keys: keyNames, values: valueNames } = conditioningNames(config);
+  const { key: keyShape, value: valueShape } = conditioningShapes(config);
+  for (let i = 0; i < config.numLayers; i += 1) {
+    graph.output(keyNames[i]!, keys[i]!, keyShape);
+    graph.output(valueNames[i]!, values[i]!, valueShape);
+  }
+  return graph.build();
+}
+
+/** Shapes of one block's cross-attention keys and values. */
+function conditioningShapes(config: TransformerConfig): { key: Dimension[]; value: Dimension[] } {
+  const { numCrossAttentionHeads: heads, crossAttentionHeadDim: headDim } = config;
+  return { key: ["batch", heads, headDim, "text"], value: ["batch", heads, "text", headDim] };
+}
+
+/** Declares the input `encoder_hidden_states`; returns every block's cross-attention keys and values. */
+function promptConditioning(graph: GraphBuilder, config: TransformerConfig): { keys: Value[]; values: Value[] } {
   const { model, crossAttention } = widthsOf(config);
   const heads = config.numCrossAttentionHeads;
   const headDim = config.crossAttentionHeadDim;
@@ -62,7 +85,7 @@ export function buildPromptConditioning(config: TransformerConfig, weights: Weig
     epsilon: CAPTION_NORM_EPSILON,
   });
 
-  const names = conditioningNames(config);
+  const [keys, values]: [Value[], Value[]] = [[], []];
   for (let i = 0; i < config.numLayers; i += 1) {
     const attention = `transformer_blocks.${i}.attn2`;
     const layer = { inputs: model, outputs: crossAttention, bias: true };
@@ -71,36 +94,31 @@ export function buildPromptConditioning(config: TransformerConfig, weights: Weig
     key = graph.op("Mul", [key, graph.scalar(1 / Math.sqrt(headDim))]);
     const value = linear(graph, caption, { name: `${attention}.to_v`, ...layer });
     const perHead = [batch, text, heads, headDim];
-    graph.output(names.keys[i]!, transpose(graph, reshape(graph, key, perHead), [0, 2, 3, 1]), [
-      "batch",
-      heads,
-      headDim,
-      "text",
-    ]);
-    graph.output(names.values[i]!, transpose(graph, reshape(graph, value, perHead), [0, 2, 1, 3]), [
-      "batch",
-      heads,
-      "text",
-      headDim,
-    ]);
+    keys.push(transpose(graph, reshape(graph, key, perHead), [0, 2, 3, 1]));
+    values.push(transpose(graph, reshape(graph, value, perHead), [0, 2, 1, 3]));
   }
-  return graph.build();
+  return { keys, values };
 }
 
 /**
  * One denoiser call. Inputs, all float32: `latents` [batch, channels, height, width]; `timestep_sinusoid` [1, 256] of
  * `timestepSinusoid`; `guidance_sinusoid` likewise where the model embeds its guidance; `position_embedding`
  * [tokens, width] of `positionEmbedding` where it has one; `attention_bias` [batch, 1, 1, text] with 0 for tokens and
- * −10000 for padding; the keys and values of `buildPromptConditioning`.
+ * −10000 for padding; and of the prompt either what `buildPromptConditioning` gives (`prompt: "keys-and-values"`) or
+ * the `encoder_hidden_states` that it takes.
  * Output `sample` [batch, outChannels, height, width].
  */
-export function buildDenoiser(config: TransformerConfig, weights: WeightDirectory): OnnxModel {
-  const graph = new GraphBuilder("sana_denoiser", weights);
+export function buildDenoiser(
+  config: TransformerConfig,
+  weights: WeightDirectory,
+  options: { prompt: "keys-and-values" | "encoder-hidden-states"; precision: GraphPrecision },
+): OnnxModel {
+  const graph = new GraphBuilder("sana_denoiser", weights, options.precision);
   const { model } = widthsOf(config);
   const patch = config.patchSize;
 
   const latents = graph.input("latents", ["batch", config.inChannels, "height", "width"]);
-  const attentionBias = graph.input("attention_bias", ["batch", 1, 1, "text"]);
+  const attentionBias = graph.float32Input("attention_bias", ["batch", 1, 1, "text"]);
 
   // Patch embedding, [batch, channels, height, width] -> [batch · tokens, width], rows of the picture first.
   const embedded = graph.op(
@@ -119,34 +137,24 @@ export function buildDenoiser(config: TransformerConfig, weights: WeightDirector
   };
   let hidden = transpose(graph, embedded, [0, 2, 3, 1]);
   if (config.interpolationScale !== null) {
-    const position = graph.input("position_embedding", ["tokens", model]);
-    hidden = graph.op("Add", [reshape(graph, hidden, [grid.batch, -1, model]), position]);
+    const position = graph.float32Input("position_embedding", ["tokens", model]);
+    const tokens = graph.toFloat32(reshape(graph, hidden, [grid.batch, -1, model]));
+    hidden = graph.fromFloat32(graph.op("Add", [tokens, position]));
   }
   hidden = reshape(graph, hidden, [-1, model]);
 
   const { modulation, conditioning } = timeEmbedding(graph, config);
 
-  const names = conditioningNames(config);
+  const { keys, values } =
+    options.prompt === "keys-and-values" ? conditioningInputs(graph, config) : promptConditioning(graph, config);
   for (let i = 0; i < config.numLayers; i += 1) {
-    const crossKey = graph.input(names.keys[i]!, [
-      "batch",
-      config.numCrossAttentionHeads,
-      config.crossAttentionHeadDim,
-      "text",
-    ]);
-    const crossValue = graph.input(names.values[i]!, [
-      "batch",
-      config.numCrossAttentionHeads,
-      "text",
-      config.crossAttentionHeadDim,
-    ]);
     hidden = transformerBlock(graph, hidden, {
       config,
       name: `transformer_blocks.${i}`,
       modulation,
       grid,
-      crossKey,
-      crossValue,
+      crossKey: keys[i]!,
+      crossValue: values[i]!,
       attentionBias,
     });
   }
@@ -173,6 +181,16 @@ export function buildDenoiser(config: TransformerConfig, weights: WeightDirector
     "width",
   ]);
   return graph.build();
+}
+
+/** The results of `buildPromptConditioning` as inputs. */
+function conditioningInputs(graph: GraphBuilder, config: TransformerConfig): { keys: Value[]; values: Value[] } {
+  const { keys, values } = conditioningNames(config);
+  const { key, value } = conditioningShapes(config);
+  return {
+    keys: keys.map((name) => graph.input(name, key)),
+    values: values.map((name) => graph.input(name, value)),
+  };
 }
 
 /** Sizes of the token grid, int64 [1] each. */
@@ -271,22 +289,27 @@ function linearSelfAttention(
   const normalized = (part: "q" | "k"): Value =>
     normalizeAcrossHeads(graph, project(part), { config, name: `${name}.norm_${part}`, width: model });
   const features = (part: "q" | "k"): Value => reshape(graph, graph.op("Relu", [normalized(part)]), perHead);
+  const ordered = (x: Value, axes: readonly number[]): Value => graph.toFloat32(transpose(graph, x, axes));
 
-  const query = transpose(graph, features("q"), [0, 2, 1, 3]); // [batch, heads, tokens, headDim]
-  const key = transpose(graph, features("k"), [0, 2, 3, 1]); // [batch, heads, headDim, tokens]
-  const value = transpose(graph, reshape(graph, project("v"), perHead), [0, 2, 1, 3]);
+  const query = ordered(features("q"), [0, 2, 1, 3]); // [batch, heads, tokens, headDim]
+  const key = ordered(features("k"), [0, 2, 3, 1]); // [batch, heads, headDim, tokens]
+  const value = ordered(reshape(graph, project("v"), perHead), [0, 2, 1, 3]);
 
   const keyValue = graph.op("MatMul", [key, value]); // [batch, heads, headDim, headDim]
   const keySum = graph.op("ReduceSum", [key, graph.integers([3])], { keepdims: 1 }); // [batch, heads, headDim, 1]
   const numerator = graph.op("MatMul", [query, keyValue]);
-  const denominator = graph.op("Add", [graph.op("MatMul", [query, keySum]), graph.scalar(LINEAR_ATTENTION_EPSILON)]);
-  const mixed = transpose(graph, graph.op("Div", [numerator, denominator]), [0, 2, 1, 3]);
-  return linear(graph, reshape(graph, mixed, [-1, model]), {
+  const epsilon = graph.float32Constant([LINEAR_ATTENTION_EPSILON], []);
+  const denominator = graph.op("Add", [graph.op("MatMul", [query, keySum]), epsilon]);
+  const mixed = transpose(graph, graph.fromFloat32(graph.op("Div", [numerator, denominator])), [0, 2, 1, 3]);
+  const attended = linear(graph, reshape(graph, mixed, [-1, model]), {
     name: `${name}.to_out.0`,
     inputs: model,
     outputs: model,
     bias: true,
   });
+  if (graph.precision === "float32") return attended;
+  // As the reference does: a float16 sum that went past the largest number stays there.
+  return graph.op("Clip", [attended, graph.scalar(-FLOAT16_MAX), graph.scalar(FLOAT16_MAX)]);
 }
 
 function crossAttention(
@@ -307,7 +330,8 @@ function crossAttention(
   query = normalizeAcrossHeads(graph, query, { config, name: `${name}.norm_q`, width });
   query = reshape(graph, query, [grid.batch, -1, config.numCrossAttentionHeads, config.crossAttentionHeadDim]);
   const logits = graph.op("MatMul", [transpose(graph, query, [0, 2, 1, 3]), attention.crossKey]);
-  const probabilities = graph.op("Softmax", [graph.op("Add", [logits, attention.attentionBias])], { axis: -1 });
+  const masked = graph.op("Add", [graph.toFloat32(logits), attention.attentionBias]);
+  const probabilities = graph.fromFloat32(graph.op("Softmax", [masked], { axis: -1 }));
   const mixed = transpose(graph, graph.op("MatMul", [probabilities, attention.crossValue]), [0, 2, 1, 3]);
   return linear(graph, reshape(graph, mixed, [-1, width]), {
     name: `${name}.to_out.0`,

@@ -10,6 +10,9 @@ export type Dimension = number | string;
 
 export type ElementType = "float32" | "float16" | "bfloat16" | "int64" | "int32" | "int8" | "uint8" | "bool";
 
+/** The number format that a graph computes with. */
+export type GraphPrecision = "float32" | "float16";
+
 export type Attribute = number | string | readonly number[] | { readonly float: number };
 
 /** A serialised ONNX model whose weights lie in `externalFiles` (absolute paths), referred to relative to `externalFolder`. */
@@ -46,14 +49,17 @@ const IR_VERSION = 9;
 
 /**
  * Collects the nodes of one ONNX graph in execution order. Pure: weights are referred to by the place where they lie
- * on disk and are never read here. All activations are float32; a weight that is stored in another form is widened by
- * nodes that ONNX Runtime folds once when it loads the model.
+ * on disk and are never read here. Activations, weights and constants have the graph's precision; a weight that is
+ * stored in another form is converted by nodes that ONNX Runtime folds once when it loads the model. Inputs and outputs
+ * of the graph are float32 in either precision. What float16 cannot hold is computed between `toFloat32` and
+ * `fromFloat32`.
  */
 export class GraphBuilder {
   private readonly nodes: ProtoWriter[] = [];
   private readonly initializers: ProtoWriter[] = [];
   private readonly inputs: { name: string; proto: ProtoWriter }[] = [];
   private readonly outputs: { name: string; proto: ProtoWriter }[] = [];
+  private readonly externalValues = new Set<Value>();
   private readonly weightValues = new Map<string, Value>();
   private readonly constantValues = new Map<string, Value>();
   private readonly usedDomains = new Set<string>();
@@ -63,19 +69,38 @@ export class GraphBuilder {
   constructor(
     private readonly graphName: string,
     private readonly weights: WeightDirectory,
+    readonly precision: GraphPrecision = "float32",
   ) {
     this.externalFolder = commonFolder([...weights.tensors.values()].map((tensor) => tensor.file));
   }
 
-  input(name: string, dimensions: readonly Dimension[], type: ElementType = "float32"): Value {
-    this.inputs.push({ name, proto: valueInfo(name, type, dimensions) });
+  /** Declares the float32 input `name` and gives it in the graph's precision. */
+  input(name: string, dimensions: readonly Dimension[]): Value {
+    return this.fromFloat32(this.float32Input(name, dimensions));
+  }
+
+  /** The same as it comes, for use between `toFloat32` and `fromFloat32`. */
+  float32Input(name: string, dimensions: readonly Dimension[]): Value {
+    this.inputs.push({ name, proto: valueInfo(name, "float32", dimensions) });
     return name as Value;
   }
 
-  /** Declares `value` as the graph output `name`. */
+  /** Declares `value` as the float32 output `name`. */
   output(name: string, value: Value, dimensions: readonly Dimension[]): void {
-    this.node("Identity", [value], {}, { outputNames: [name] });
+    const isFloat32 = this.precision === "float32";
+    const to = isFloat32 ? undefined : ELEMENT_TYPE_CODES.float32;
+    this.node(isFloat32 ? "Identity" : "Cast", [value], { to }, { outputNames: [name] });
     this.outputs.push({ name, proto: valueInfo(name, "float32", dimensions) });
+  }
+
+  /** From the graph's precision to float32; nothing where that is the graph's precision. */
+  toFloat32(value: Value): Value {
+    return this.precision === "float32" ? value : this.cast(value, "float32");
+  }
+
+  /** From float32 to the graph's precision. */
+  fromFloat32(value: Value): Value {
+    return this.precision === "float32" ? value : this.cast(value, this.precision);
   }
 
   /** Adds a node with one output. `domain` is empty for standard operators. Empty input names are absent inputs. */
@@ -98,15 +123,15 @@ export class GraphBuilder {
     return this.node(type, inputs, attributes, { outputCount });
   }
 
-  /** A float32 constant that is part of the graph itself (small tables, epsilons). */
-  constant(data: readonly number[] | Float32Array, dimensions: readonly number[]): Value {
+  /** A float32 constant that is part of the graph itself: small tables, epsilons of float32 parts. */
+  float32Constant(data: readonly number[] | Float32Array, dimensions: readonly number[]): Value {
     const values = Float32Array.from(data);
     return this.inlineInitializer("float32", new Uint8Array(values.buffer), dimensions);
   }
 
-  /** A float32 scalar. */
+  /** A scalar in the graph's precision. */
   scalar(value: number): Value {
-    return this.constant([value], []);
+    return this.fromFloat32(this.float32Constant([value], []));
   }
 
   /** A 1-D int64 constant: shapes, axes, indices. */
@@ -116,16 +141,16 @@ export class GraphBuilder {
   }
 
   /**
-   * The float32 value of a weight of the checkpoint. Throws `invalid-weights` where it is missing or its shape is not
+   * A weight of the checkpoint in the graph's precision. Throws `invalid-weights` where it is missing or its shape is not
    * `shape`. `view` gives the same numbers another shape, without a copy. The value may be used by any number of nodes.
    */
   weight(name: string, shape: readonly number[], view: readonly number[] = shape): Value {
-    const key = `${name}[${view.join(",")}]`;
-    const known = this.weightValues.get(key);
-    if (known !== undefined) return known;
-    const value = this.widenedWeight(name, shape, view);
-    this.weightValues.set(key, value);
-    return value;
+    return this.convertedWeight(name, { shape, view, precision: this.precision });
+  }
+
+  /** The same in float32, for use between `toFloat32` and `fromFloat32`. */
+  float32Weight(name: string, shape: readonly number[], view: readonly number[] = shape): Value {
+    return this.convertedWeight(name, { shape, view, precision: "float32" });
   }
 
   /**
@@ -139,7 +164,7 @@ export class GraphBuilder {
     const blocks = inputs / QUANTIZATION_BLOCK;
     return {
       packed: this.external(name, tensor, [outputs, blocks, QUANTIZATION_BLOCK / 2]),
-      scales: this.scale(name, [outputs, blocks], [outputs * blocks]),
+      scales: this.weight(`${name}.scale`, [outputs, blocks], [outputs * blocks]),
     };
   }
 
@@ -161,14 +186,16 @@ export class GraphBuilder {
         `${tensor.file}: the tensor "${name}" is stored as ${tensor.dtype}; F32, F16, BF16 and I8 can be used, U8 for matrices`,
       );
     }
-    const valueName = `${name}:${tensor.dtype}`;
+    const valueName = `${name}:${tensor.dtype}[${shape.join(",")}]` as Value;
+    if (this.externalValues.has(valueName)) return valueName;
+    this.externalValues.add(valueName);
     const proto = tensorHeader(type, shape, valueName)
       .message(13, externalDataEntry("location", this.relativeLocation(tensor.file)))
       .message(13, externalDataEntry("offset", String(tensor.offset)))
       .message(13, externalDataEntry("length", String(tensor.byteLength)))
       .int(14, 1);
     this.initializers.push(proto);
-    return valueName as Value;
+    return valueName;
   }
 
   /** Throws `invalid-weights` unless the stored shape is the one that the configuration asks for. */
@@ -210,7 +237,9 @@ export class GraphBuilder {
   ): Value[] {
     const outputs = options.outputNames ?? Array.from({ length: options.outputCount ?? 1 }, () => this.freshName(type));
     const proto = new ProtoWriter();
-    for (const input of inputs) proto.string(1, input);
+    // Absent inputs at the end are left out: ONNX Runtime's WebGPU convolution takes an empty name for a tensor.
+    const present = inputs.slice(0, inputs.findLastIndex((input) => input !== "") + 1);
+    for (const input of present) proto.string(1, input);
     for (const output of outputs) proto.string(2, output);
     proto.string(3, outputs[0]!).string(4, type);
     for (const [name, value] of Object.entries(attributes)) {
@@ -224,21 +253,39 @@ export class GraphBuilder {
     return outputs as Value[];
   }
 
-  private widenedWeight(name: string, shape: readonly number[], view: readonly number[]): Value {
+  private convertedWeight(
+    name: string,
+    use: { shape: readonly number[]; view: readonly number[]; precision: GraphPrecision },
+  ): Value {
+    const key = `${name}[${use.view.join(",")}]:${use.precision}`;
+    const known = this.weightValues.get(key);
+    if (known !== undefined) return known;
     const tensor = this.storedTensor(name);
-    this.requireShape(name, tensor.shape, shape);
-    const stored = this.external(name, tensor, view);
-    if (tensor.dtype === "F32") return stored;
-    const widened = this.op("Cast", [stored], { to: ELEMENT_TYPE_CODES.float32 });
-    if (tensor.dtype !== "I8") return widened;
-    // One scale for each output row, broadcast over everything after the first axis.
-    const rows = [view[0]!, ...view.slice(1).map(() => 1)];
-    return this.op("Mul", [widened, this.scale(name, [shape[0]!], rows)]);
+    this.requireShape(name, tensor.shape, use.shape);
+    const stored = this.external(name, tensor, use.view);
+    const value = this.converted(name, stored, { ...use, dtype: tensor.dtype });
+    this.weightValues.set(key, value);
+    return value;
   }
 
-  /** The scales of an integer weight, stored in `shape`. */
-  private scale(name: string, shape: readonly number[], view: readonly number[]): Value {
-    return this.weight(`${name}.scale`, shape, view);
+  private converted(
+    name: string,
+    stored: Value,
+    use: { dtype: StoredDtype; shape: readonly number[]; view: readonly number[]; precision: GraphPrecision },
+  ): Value {
+    const { precision } = use;
+    if (STORED_ELEMENT_TYPES[use.dtype] === precision) return stored;
+    if (use.dtype !== "I8") return this.cast(stored, precision);
+    // One scale for each output row, broadcast over everything after the first axis. Multiplied in float32, so that
+    // float16 rounds once.
+    const rows = [use.view[0]!, ...use.view.slice(1).map(() => 1)];
+    const scale = this.float32Weight(`${name}.scale`, [use.shape[0]!], rows);
+    const widened = this.op("Mul", [this.cast(stored, "float32"), scale]);
+    return precision === "float32" ? widened : this.cast(widened, precision);
+  }
+
+  private cast(value: Value, type: GraphPrecision): Value {
+    return this.op("Cast", [value], { to: ELEMENT_TYPE_CODES[type] });
   }
 
   private inlineInitializer(type: ElementType, data: Uint8Array, dimensions: readonly number[]): Value {

@@ -22,7 +22,7 @@ export function linear(
   return graph.op("Gemm", [x, weight, bias], { transB: 1 });
 }
 
-/** The same product with a matrix of 4-bit numbers, multiplied in float32 without widening it in memory first. */
+/** The same product with a matrix of 4-bit numbers, which is multiplied without widening it in memory first. */
 function matMulInt4(
   graph: GraphBuilder,
   x: Value,
@@ -33,7 +33,8 @@ function matMulInt4(
     N: matrix.outputs,
     bits: 4,
     block_size: QUANTIZATION_BLOCK,
-    accuracy_level: 1,
+    // 1: in float32. A float16 graph multiplies in its own precision.
+    accuracy_level: graph.precision === "float32" ? 1 : undefined,
   };
   const inputs = [x, matrix.packed, matrix.scales, "", "", matrix.bias] as const;
   return graph.op("MatMulNBits", inputs, attributes, "com.microsoft");
@@ -44,7 +45,7 @@ export function silu(graph: GraphBuilder, x: Value): Value {
   return graph.op("QuickGelu", [x], { alpha: { float: 1 } }, "com.microsoft");
 }
 
-/** x / sqrt(mean(x²) + epsilon) · scale over the last axis. */
+/** x / sqrt(mean(x²) + epsilon) · scale over the last axis; the mean is formed in float32 (stash_type). */
 export function rmsNorm(graph: GraphBuilder, x: Value, options: { scale: Value; epsilon: number }): Value {
   return graph.op("SimplifiedLayerNormalization", [x, options.scale], {
     axis: -1,

@@ -3,6 +3,7 @@ import type { WeightDirectory } from "../checkpoint/weights";
 import { buildDecoder, buildEncoder } from "../models/dc-ae";
 import type { OnnxModel } from "../onnx/graph-builder";
 import type { FloatTensor } from "../tensor/float-tensor";
+import { graphPrecision, type Compute, type ExecutionProvider } from "./compute";
 import { createSession } from "./onnx-session";
 
 /** One half of a loaded AutoencoderDC: maps float32 [batch, channels, height, width] to the same kind. */
@@ -15,19 +16,30 @@ interface AutoencoderHalf {
  * Latents (divided by the scaling factor) to a picture in about −1…1. Checks that the weights are those of the
  * configuration (throws `invalid-weights`) and returns what loads them.
  */
-export function prepareDecoder(config: AutoencoderConfig, weights: WeightDirectory): () => Promise<AutoencoderHalf> {
-  const model = buildDecoder(config, weights);
-  return () => loadHalf(model, { input: "latents", output: "image" });
+export function prepareDecoder(
+  config: AutoencoderConfig,
+  weights: WeightDirectory,
+  compute: Compute,
+): () => Promise<AutoencoderHalf> {
+  const model = buildDecoder(config, weights, graphPrecision(compute));
+  return () => loadHalf(model, { provider: compute.provider, input: "latents", output: "image" });
 }
 
 /** The same for the encoder: a picture in −1…1, sides multiples of the compression, to latents that are not scaled. */
-export function prepareEncoder(config: AutoencoderConfig, weights: WeightDirectory): () => Promise<AutoencoderHalf> {
-  const model = buildEncoder(config, weights);
-  return () => loadHalf(model, { input: "image", output: "latents" });
+export function prepareEncoder(
+  config: AutoencoderConfig,
+  weights: WeightDirectory,
+  compute: Compute,
+): () => Promise<AutoencoderHalf> {
+  const model = buildEncoder(config, weights, graphPrecision(compute));
+  return () => loadHalf(model, { provider: compute.provider, input: "image", output: "latents" });
 }
 
-async function loadHalf(model: OnnxModel, names: { input: string; output: string }): Promise<AutoencoderHalf> {
-  const session = await createSession(model, { runsOften: true });
+async function loadHalf(
+  model: OnnxModel,
+  names: { provider: ExecutionProvider; input: string; output: string },
+): Promise<AutoencoderHalf> {
+  const session = await createSession(model, { runsOften: true, provider: names.provider });
   return {
     run: async (input) => (await session.run({ [names.input]: input }, [names.output]))[names.output]!,
     release: () => session.release(),

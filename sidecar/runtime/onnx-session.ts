@@ -1,6 +1,7 @@
 import type * as Ort from "onnxruntime-node";
 import type { OnnxModel } from "../onnx/graph-builder";
 import type { FloatTensor } from "../tensor/float-tensor";
+import type { ExecutionProvider } from "./compute";
 
 /** A loaded graph. Inputs and outputs are float32; unused names are refused by ONNX Runtime. */
 export interface OnnxSession {
@@ -15,13 +16,16 @@ export interface SessionOptions {
    * second copy of them in memory and pays from the second run on.
    */
   readonly runsOften: boolean;
+  readonly provider: ExecutionProvider;
+  /** Refuse the graph where an operator of it would run on the CPU instead. */
+  readonly onlyProvider?: boolean;
 }
 
-/** Loads a graph on the CPU. Its weights are mapped from their own files, not read into the model. */
+/** Loads a graph. Its weights are mapped from their own files, not read into the model. */
 export async function createSession(model: OnnxModel, options: SessionOptions): Promise<OnnxSession> {
   const ort = await loadOnnxRuntime();
   const session = await ort.InferenceSession.create(model.bytes, {
-    executionProviders: ["cpu"],
+    executionProviders: [options.provider],
     graphOptimizationLevel: "all",
     // Warnings of ONNX Runtime are for its developers; errors come as exceptions.
     logSeverityLevel: 3,
@@ -29,6 +33,7 @@ export async function createSession(model: OnnxModel, options: SessionOptions): 
       session: {
         model_external_initializers_file_folder_path: model.externalFolder,
         disable_prepacking: options.runsOften ? "0" : "1",
+        disable_cpu_ep_fallback: options.onlyProvider === true ? "1" : "0",
       },
     },
   });

@@ -3,14 +3,20 @@ import { readRows } from "../checkpoint/safetensors";
 import type { WeightDirectory } from "../checkpoint/weights";
 import { attentionBias, buildTextEncoder, cacheNames, rotaryTables } from "../models/gemma-text-encoder";
 import type { FloatTensor } from "../tensor/float-tensor";
+import type { Compute } from "./compute";
 import { createSession, type OnnxSession } from "./onnx-session";
 
 /**
  * Checks that the weights are those of the configuration (throws `invalid-weights`) and returns what loads them.
+ * float32 in either precision.
  */
-export function prepareTextEncoder(config: TextEncoderConfig, weights: WeightDirectory): () => Promise<TextEncoder> {
+export function prepareTextEncoder(
+  config: TextEncoderConfig,
+  weights: WeightDirectory,
+  { provider }: Compute,
+): () => Promise<TextEncoder> {
   const model = buildTextEncoder(config, weights);
-  return async () => new TextEncoder(config, weights, await createSession(model, { runsOften: false }));
+  return async () => new TextEncoder(config, weights, await createSession(model, { runsOften: false, provider }));
 }
 
 interface Prefix {

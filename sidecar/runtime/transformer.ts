@@ -9,16 +9,27 @@ import {
 } from "../models/sana-transformer";
 import type { OnnxModel } from "../onnx/graph-builder";
 import type { FloatTensor } from "../tensor/float-tensor";
+import { graphPrecision, type Compute } from "./compute";
 import { createSession, type OnnxSession } from "./onnx-session";
 
 // Large enough that exp underflows to exactly 0, small enough for float16.
 const PADDING_BIAS = -10000;
 
 /** Checks that the weights are those of the configuration (throws `invalid-weights`) and returns what loads them. */
-export function prepareTransformer(config: TransformerConfig, weights: WeightDirectory): () => Promise<Transformer> {
-  const conditioningModel = buildPromptConditioning(config, weights);
-  const denoiser = buildDenoiser(config, weights);
-  return async () => new Transformer(config, conditioningModel, await createSession(denoiser, { runsOften: true }));
+export function prepareTransformer(
+  config: TransformerConfig,
+  weights: WeightDirectory,
+  compute: Compute,
+): () => Promise<Transformer> {
+  const { provider } = compute;
+  const onCpu = provider === "cpu";
+  const conditioning = onCpu ? buildPromptConditioning(config, weights) : null;
+  const denoiser = buildDenoiser(config, weights, {
+    prompt: onCpu ? "keys-and-values" : "encoder-hidden-states",
+    precision: graphPrecision(compute),
+  });
+  return async () =>
+    new Transformer(config, conditioning, await createSession(denoiser, { runsOften: true, provider }));
 }
 
 /** What the prompt contributes to every denoiser call of one picture. */
@@ -30,13 +41,14 @@ interface PromptConditioning {
 class Transformer {
   constructor(
     private readonly config: TransformerConfig,
-    private readonly conditioningModel: OnnxModel,
+    /** What depends on the prompt alone; null where the denoiser holds that too. */
+    private readonly conditioningModel: OnnxModel | null,
     private readonly denoiser: OnnxSession,
   ) {}
 
   /**
-   * Cross-attention keys and values of one or several texts (float32 [tokens, captionChannels] each), the batch of the
-   * denoiser calls that follow. Shorter texts are padded and their padding is masked.
+   * What one or several texts (float32 [tokens, captionChannels] each) give to the denoiser, the batch of the denoiser
+   * calls that follow: cross-attention keys and values, or the texts themselves where it forms those. Shorter texts are padded and their padding is masked.
    */
   async condition(texts: readonly FloatTensor[]): Promise<PromptConditioning> {
     const channels = this.config.captionChannels;
@@ -47,14 +59,20 @@ class Transformer {
       states.set(text.data, i * length * channels);
       bias.fill(0, i * length, i * length + text.dims[0]!);
     });
-    const session = await createSession(this.conditioningModel, { runsOften: false });
+    const hiddenStates = { encoder_hidden_states: { data: states, dims: [texts.length, length, channels] } };
+    const model = this.conditioningModel;
+    const feeds = model === null ? hiddenStates : await this.keysAndValues(model, hiddenStates);
+    return { feeds: { ...feeds, attention_bias: { data: bias, dims: [texts.length, 1, 1, length] } } };
+  }
+
+  private async keysAndValues(
+    model: OnnxModel,
+    feeds: Record<string, FloatTensor>,
+  ): Promise<Record<string, FloatTensor>> {
+    const session = await createSession(model, { runsOften: false, provider: "cpu" });
     try {
-      const names = conditioningNames(this.config);
-      const feeds = await session.run(
-        { encoder_hidden_states: { data: states, dims: [texts.length, length, channels] } },
-        [...names.keys, ...names.values],
-      );
-      return { feeds: { ...feeds, attention_bias: { data: bias, dims: [texts.length, 1, 1, length] } } };
+      const { keys, values } = conditioningNames(this.config);
+      return await session.run(feeds, [...keys, ...values]);
     } finally {
       await session.release();
     }

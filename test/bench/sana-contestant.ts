@@ -7,6 +7,7 @@ import { encodePrompts } from "../../sidecar/pipeline/prompt-encoding";
 import { runSanaPipeline } from "../../sidecar/pipeline/sana-pipeline";
 import { chooseSampling, createFlowScheduler } from "../../sidecar/pipeline/schedulers";
 import { prepareDecoder } from "../../sidecar/runtime/autoencoder";
+import type { Compute } from "../../sidecar/runtime/compute";
 import { prepareTransformer } from "../../sidecar/runtime/transformer";
 import type { FloatTensor } from "../../sidecar/tensor/float-tensor";
 import { TorchCpuGenerator } from "../../sidecar/tensor/torch-random";
@@ -17,6 +18,7 @@ import { TorchCpuGenerator } from "../../sidecar/tensor/torch-random";
  *     node sana-contestant.cjs denoise|decode|first-prompt|next-prompt|picture CHECKPOINT PROMPT
  */
 
+const CPU: Compute = { provider: "cpu", precision: "fp32" };
 /** Latents of a picture of 512 × 512 pixels. */
 const LATENT_SIDE = 16;
 /** All that official checkpoints read of a prompt. */
@@ -30,7 +32,7 @@ interface Job {
 
 async function loadDenoiser(folder: string): Promise<Job> {
   const { config, weights } = await openTransformer(await openCheckpoint(folder));
-  const transformer = await prepareTransformer(config, weights)();
+  const transformer = await prepareTransformer(config, weights, CPU)();
   const conditioning = await transformer.condition([
     noise([1, config.captionChannels]),
     noise([TEXT_TOKENS, config.captionChannels]),
@@ -41,14 +43,14 @@ async function loadDenoiser(folder: string): Promise<Job> {
 
 async function loadDecoder(folder: string): Promise<Job> {
   const { config, weights } = await openAutoencoder(await openCheckpoint(folder));
-  const decoder = await prepareDecoder(config, weights)();
+  const decoder = await prepareDecoder(config, weights, CPU)();
   const latents = noise([1, config.latentChannels, LATENT_SIDE, LATENT_SIDE]);
   return { run: () => decoder.run(latents) };
 }
 
 /** A prompt with the instruction before it and an empty negative prompt. The next prompt finds the instruction read. */
 async function loadTextEncoder(folder: string, options: { prompt: string; isFirst: boolean }): Promise<Job> {
-  const { tokenizer, models: loaders } = await openModel(folder);
+  const { tokenizer, models: loaders } = await openModel(folder, CPU);
   const models = new KeptModels(loaders, () => true);
   const encode = (prompt: string): Promise<unknown> =>
     encodePrompts([prompt, ""], { tokenizer, models, humanInstruction: true, maxSequenceLength: TEXT_TOKENS });
@@ -71,7 +73,7 @@ async function loadTextEncoder(folder: string, options: { prompt: string; isFirs
 
 /** The whole way from prompt to pixels, with every network loaded already. */
 async function loadPipeline(folder: string, prompt: string): Promise<Job> {
-  const { checkpoint, configs, defaults, scheduler, tokenizer, models: loaders } = await openModel(folder);
+  const { checkpoint, configs, defaults, scheduler, tokenizer, models: loaders } = await openModel(folder, CPU);
   const sampling = chooseSampling(undefined, scheduler);
   if (sampling.kind === "sprint") throw new Error(`${checkpoint.name} is a Sprint checkpoint`);
   const models = new KeptModels(loaders, () => true);

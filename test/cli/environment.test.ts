@@ -88,7 +88,7 @@ describe("storage", { concurrency: 3 }, () => {
     withWorkplace(async (place) => {
       writeFileSync(join(place.folder, "file"), "");
       const env = { ...place.env, XDG_CACHE_HOME: join(place.folder, "file") };
-      const args = ["generate", "a fox", ...MODEL, ...TINY_JOB, "--output", "a.png"];
+      const args = ["generate", "a fox", ...MODEL, ...TINY_JOB, "--provider", "cpu", "--output", "a.png"];
       const result = await runCli(args, { cwd: place.out, env });
       assert.deepEqual([result.code, result.stderr], [0, ""]);
     }));
