@@ -32,7 +32,7 @@ const UsableSchema = v.object({
 });
 
 /** What a probing process answers. */
-export const ProbeAnswerSchema = v.union([UsableSchema, v.object({ error: v.string() })]);
+const ProbeAnswerSchema = v.union([UsableSchema, v.object({ error: v.string() })]);
 export type ProbeAnswer = v.InferOutput<typeof ProbeAnswerSchema>;
 
 /** `thorough`: also where there is no sign of a GPU. */

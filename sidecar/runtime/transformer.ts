@@ -38,7 +38,7 @@ interface PromptConditioning {
 }
 
 /** A loaded SanaTransformer2DModel. */
-class Transformer {
+export class Transformer {
   constructor(
     private readonly config: TransformerConfig,
     /** What depends on the prompt alone; null where the denoiser holds that too. */

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { openSafetensors, readTensor, serializeSafetensors } from "../../sidecar/checkpoint/safetensors";
+import { WITHOUT_GPU } from "./fixtures";
 import { runCli } from "./run-cli";
 
 const EXPECTED = "test/golden/bundled/expected.safetensors";
@@ -44,7 +45,7 @@ function relativeDistance(found: Float32Array, reference: Float32Array): number 
 }
 
 async function run(args: readonly string[]): Promise<void> {
-  const { code, stderr } = await runCli(args);
+  const { code, stderr } = await runCli(args, { env: WITHOUT_GPU });
   assert.equal(code, 0, stderr);
 }
 

@@ -52,8 +52,17 @@ const CHOICES: readonly Refusal[] = [
   ...generate("--precision", ["", "int8", "fp16"]),
   { args: ["generate", "a fox", ...SPRINT, "--scheduler", "flow-dpm-solver"], names: /--scheduler/ },
   { args: ["generate", "a fox", ...SPRINT, "--scheduler", "flow-match-euler"], names: /--scheduler/ },
-  { args: ["embed", ...MODEL, "--prompt", "a", ...TARGET, "--provider", "cuda"], names: /--provider/ },
-  { args: ["embed", ...MODEL, "--prompt", "a", ...TARGET, "--precision", "fp16"], names: /--precision/ },
+  // Without a GPU these cannot be used, and say what they would need.
+  ...generate("--precision", ["fp16"], ["--provider", "cpu"]),
+  {
+    args: ["generate", "a fox", ...MODEL, "--provider", "webgpu", "--precision", "fp16"],
+    names: /webgpu.*Vulkan.*docs/,
+  },
+  {
+    args: ["embed", ...MODEL, "--prompt", "a", ...TARGET, "--provider", "cuda"],
+    names: /--provider cuda.*NVIDIA.*docs/,
+  },
+  { args: ["embed", ...MODEL, "--prompt", "a", ...TARGET, "--precision", "fp16"], names: /--precision.*webgpu: / },
   { args: ["decode", ...MODEL, "--latents", "x", ...TARGET, "--provider", "webgpu"], names: /--provider/ },
   { args: ["decode", ...MODEL, "--latents", "x", ...TARGET, "--vae-tiling", "1"], names: /--vae-tiling/ },
   { args: ["encode", ...MODEL, ...IMAGE, ...TARGET, "--precision", "fp16"], names: /--precision/ },

@@ -15,6 +15,9 @@ export interface Workplace {
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** Hides every GPU, so that tests compute the same on every machine. */
+export const WITHOUT_GPU = { CUDA_VISIBLE_DEVICES: "-1", VK_DRIVER_FILES: "/dev/null", VK_ICD_FILENAMES: "/dev/null" };
+
 /** Runs `use` in a fresh workplace with a copy of one of the goldens' tiny checkpoints and removes it afterwards. */
 export async function withWorkplace(
   use: (place: Workplace) => Promise<void>,
@@ -26,7 +29,7 @@ export async function withWorkplace(
     folder,
     checkpoint: join(folder, "checkpoint"),
     out: join(folder, "out"),
-    env: { HOME: folder, TMPDIR: folder, XDG_CACHE_HOME: join(root, "cache") },
+    env: { HOME: folder, TMPDIR: folder, XDG_CACHE_HOME: join(root, "cache"), ...WITHOUT_GPU },
   };
   try {
     mkdirSync(place.out, { recursive: true });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { after, describe, it } from "node:test";
 import { decodePng } from "../../sidecar/image/png-decoder";
-import { goldenCheckpoint, readSafetensors, type RawTensor } from "./fixtures";
+import { goldenCheckpoint, readSafetensors, WITHOUT_GPU, type RawTensor } from "./fixtures";
 import { runCli } from "./run-cli";
 
 /** One call of the command line and what the reference made of it; see test/golden/README.md. */
@@ -92,7 +92,9 @@ async function check(name: string, golden: Golden): Promise<void> {
 
 /** stdout of a call that must succeed. */
 async function run(args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await runCli(args, { env: { XDG_CACHE_HOME: join(scratch, "cache") } });
+  const { code, stdout, stderr } = await runCli(args, {
+    env: { ...WITHOUT_GPU, XDG_CACHE_HOME: join(scratch, "cache") },
+  });
   assert.equal(code, 0, stderr);
   return stdout;
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import type { StoredDtype, StoredTensor, WeightDirectory } from "../../../sidecar/checkpoint/weights";
 import { SanaError } from "../../../sidecar/errors";
-import { GraphBuilder } from "../../../sidecar/onnx/graph-builder";
+import { GraphBuilder, type GraphPrecision } from "../../../sidecar/onnx/graph-builder";
 import { linear } from "../../../sidecar/onnx/ops";
 import { createSession } from "../../../sidecar/runtime/onnx-session";
 
@@ -35,9 +35,12 @@ function bytesOf(array: Float32Array | Uint16Array | Int8Array | Uint8Array): Ui
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }
 
-/** The widened weight, read back through a graph that multiplies the identity matrix with it. */
-async function widened(weights: WeightDirectory, rows: number, columns: number): Promise<number[]> {
-  const graph = new GraphBuilder("test", weights);
+/** The converted weight, read back through a graph that multiplies the identity matrix with it. */
+async function converted(
+  weights: WeightDirectory,
+  { rows, columns, precision = "float32" }: { rows: number; columns: number; precision?: GraphPrecision },
+): Promise<number[]> {
+  const graph = new GraphBuilder("test", weights, precision);
   const x = graph.input("x", ["n", columns]);
   graph.output("y", linear(graph, x, { name: "w", inputs: columns, outputs: rows, bias: false }), ["n", rows]);
   const session = await createSession(graph.build(), { runsOften: false, provider: "cpu" });
@@ -53,7 +56,7 @@ describe("GraphBuilder weights", () => {
   it("uses float32 tensors where they lie in their file", async () => {
     const values = Float32Array.of(1, -2, 3.5, 4, 5, -6.25);
     const weights = weightsOf({ "w.weight": { dtype: "F32", shape: [2, 3], bytes: bytesOf(values) } });
-    assert.deepEqual(await widened(weights, 2, 3), [...values]);
+    assert.deepEqual(await converted(weights, { rows: 2, columns: 3 }), [...values]);
   });
 
   it("widens bfloat16 and float16 exactly", async () => {
@@ -64,7 +67,7 @@ describe("GraphBuilder weights", () => {
       ["F16", fp16],
     ] as const) {
       const weights = weightsOf({ "w.weight": { dtype, shape: [2, 2], bytes: bytesOf(data) } });
-      assert.deepEqual(await widened(weights, 2, 2), [1, -2, 0.25, 10], dtype);
+      assert.deepEqual(await converted(weights, { rows: 2, columns: 2 }), [1, -2, 0.25, 10], dtype);
     }
   });
 
@@ -73,7 +76,7 @@ describe("GraphBuilder weights", () => {
       "w.weight": { dtype: "I8", shape: [2, 2], bytes: bytesOf(Int8Array.of(127, -128, 3, -4)) },
       "w.weight.scale": { dtype: "F32", shape: [2], bytes: bytesOf(Float32Array.of(0.5, 2)) },
     });
-    assert.deepEqual(await widened(weights, 2, 2), [63.5, -64, 6, -8]);
+    assert.deepEqual(await converted(weights, { rows: 2, columns: 2 }), [63.5, -64, 6, -8]);
   });
 
   it("unpacks int4 blocks, low half first, zero at 8", async () => {
@@ -86,7 +89,77 @@ describe("GraphBuilder weights", () => {
       "w.weight.scale": { dtype: "F32", shape: [2, 2], bytes: bytesOf(scales) },
     });
     const expected = quantized.map((q, i) => (q - 8) * scales[Math.floor(i / 32)]!);
-    assert.deepEqual(await widened(weights, 2, columns), expected);
+    assert.deepEqual(await converted(weights, { rows: 2, columns }), expected);
+  });
+
+  it("rounds every stored form once where the graph is float16", async () => {
+    // 1 + 2^−11 lies halfway between two float16 numbers and goes to the even one, 1; 100,000 is past the largest.
+    const cases: [string, Parameters<typeof weightsOf>[0], number[]][] = [
+      [
+        "F32",
+        { w32: { dtype: "F32", shape: [1, 2], bytes: bytesOf(Float32Array.of(1 + 2 ** -11, 1e5)) } },
+        [1, Infinity],
+      ],
+      [
+        "F16",
+        { w16: { dtype: "F16", shape: [1, 2], bytes: bytesOf(Uint16Array.of(0x3c01, 0x7bff)) } },
+        [1 + 2 ** -10, 65504],
+      ],
+      [
+        "BF16",
+        { wb16: { dtype: "BF16", shape: [1, 2], bytes: bytesOf(Uint16Array.of(0x4049, 0xbf80)) } },
+        [3.140625, -1],
+      ],
+      [
+        "I8",
+        {
+          w8: { dtype: "I8", shape: [1, 2], bytes: bytesOf(Int8Array.of(3, -100)) },
+          // Rounded to float16 itself, the scale would give 0.99951 times these.
+          "w8.scale": { dtype: "F32", shape: [1], bytes: bytesOf(Float32Array.of(1 + 2 ** -11)) },
+        },
+        [3.001953125, -100.0625],
+      ],
+    ];
+    for (const [stored, tensors, expected] of cases) {
+      const graph = new GraphBuilder("test", weightsOf(tensors), "float16");
+      const name = Object.keys(tensors)[0]!;
+      graph.output("y", graph.op("Add", [graph.input("x", [2]), graph.weight(name, [1, 2])]), [1, 2]);
+      const session = await createSession(graph.build(), { runsOften: false, provider: "cpu" });
+      const { y } = await session.run({ x: { data: new Float32Array(2), dims: [2] } }, ["y"]);
+      await session.release();
+      assert.deepEqual([...y!.data], expected, stored);
+    }
+  });
+
+  it("multiplies int4 blocks in float16", async () => {
+    const columns = 32;
+    const scale = 0.5;
+    const packed = Uint8Array.from({ length: columns / 2 }, (_, i) => i | ((15 - i) << 4));
+    const weights = weightsOf({
+      "w.weight": { dtype: "U8", shape: [1, columns / 2], bytes: packed },
+      "w.weight.scale": { dtype: "F32", shape: [1, 1], bytes: bytesOf(Float32Array.of(scale)) },
+    });
+    const expected = [...packed].flatMap((byte) => [((byte & 15) - 8) * scale, ((byte >> 4) - 8) * scale]);
+    assert.deepEqual(await converted(weights, { rows: 1, columns, precision: "float16" }), expected);
+  });
+
+  it("keeps float32 between toFloat32 and fromFloat32, and takes and gives float32 outside", async () => {
+    const graph = new GraphBuilder("test", weightsOf({}), "float16");
+    const x = graph.input("x", [2]);
+    const raw = graph.float32Input("raw", [2]);
+    const square = graph.op("Mul", [graph.toFloat32(x), graph.toFloat32(x)]);
+    graph.output("inside", graph.fromFloat32(graph.op("Mul", [square, graph.float32Constant([1e-6], [])])), [2]);
+    graph.output("raw_root", graph.fromFloat32(graph.op("Sqrt", [raw])), [2]);
+    const session = await createSession(graph.build(), { runsOften: false, provider: "cpu" });
+    const feeds = {
+      x: { data: Float32Array.of(1000, 2), dims: [2] },
+      raw: { data: Float32Array.of(1e8, 4), dims: [2] },
+    };
+    const results = await session.run(feeds, ["inside", "raw_root"]);
+    await session.release();
+    // 1000² and 1e8 are past float16's largest number. 4e-6 is 67.1 of its smallest steps of 2^−24.
+    assert.deepEqual([...results["inside"]!.data], [1, 67 * 2 ** -24]);
+    assert.deepEqual([...results["raw_root"]!.data], [10_000, 2]);
   });
 
   it("names the tensor that is missing, of another shape or of a type without arithmetic", () => {
