@@ -59,7 +59,7 @@ if (process.argv.includes("--tests")) {
 }
 if (process.argv.includes("--code")) programs.push({ name: "e2e/open-code.ts", outdir: "dist/test" });
 if (process.argv.includes("--bench")) {
-  const names = ["main.ts", "sana-contestant.ts", "previews.ts", "full-size/make-checkpoint.ts"];
+  const names = ["main.ts", "sana-contestant.ts", "previews.ts", "providers.ts", "full-size/make-checkpoint.ts"];
   programs.push(...names.map((name) => ({ name: `bench/${name}`, outdir: "dist" })));
 }
 for (const outdir of new Set(programs.map((program) => program.outdir))) {

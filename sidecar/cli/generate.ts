@@ -25,7 +25,7 @@ import {
   type CommonOptions,
 } from "./common-options";
 import { toJson } from "./json";
-import { openModel } from "./open-model";
+import { openModel } from "../generation/open-model";
 import { choiceOption, integerOption, numberOption, pathOption } from "./option-values";
 import { openPreviews, type PreviewWriter } from "./previews";
 import { print } from "./print";
