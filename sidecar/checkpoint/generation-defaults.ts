@@ -26,6 +26,7 @@ const schema = v.strictObject({
   complexHumanInstruction: v.optional(flag(), true),
   maxSequenceLength: v.optional(integer(1, MAX_SEQUENCE_LENGTH), 300),
   resolutionBinning: v.optional(flag(), true),
+  cpuPrecision: v.optional(v.picklist(["fp32", "int8", "int4"], "fp32, int8 or int4")),
   sizes: v.optional(
     v.pipe(
       v.array(v.strictTuple([integer(1, MAX_SIDE), integer(1, MAX_SIDE)], sizes), sizes),
@@ -37,7 +38,8 @@ const schema = v.strictObject({
 
 /**
  * How pictures are made with a checkpoint where its user does not say otherwise. Absent numbers are left to the
- * pipeline. `name` is what pictures are signed with in place of the folder's name. `sizes` are the [width, height] in pixels that the model was trained for, empty where they are not known.
+ * pipeline. `name` is what pictures are signed with in place of the folder's name. `sizes` are the [width, height] in
+ * pixels that the model was trained for, empty where they are not known. `cpuPrecision` is what the CPU computes with.
  */
 export type GenerationDefaults = Readonly<v.InferOutput<typeof schema>>;
 

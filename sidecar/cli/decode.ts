@@ -11,7 +11,7 @@ import { encodePng } from "../image/png-encoder";
 import { decodeLatents, type VaeTiling } from "../pipeline/decode";
 import type { SanaModels } from "../pipeline/models";
 import { prepareDecoder } from "../runtime/autoencoder";
-import { orInFloat32, type Compute } from "../runtime/compute";
+import { orInFloat32, type ComputeChoice } from "../runtime/compute";
 import { chooseCompute } from "../runtime/execution-provider";
 import {
   computeOptions,
@@ -52,7 +52,7 @@ async function decode(options: DecodeOptions): Promise<void> {
   const chosen = await chooseCompute(options);
   const checkpoint = await openCheckpoint(options.model);
   const { config, weights } = await openAutoencoder(checkpoint);
-  const prepare = (compute: Compute): Pick<SanaModels, "decoder"> => ({
+  const prepare = (compute: ComputeChoice): Pick<SanaModels, "decoder"> => ({
     decoder: prepareDecoder(config, weights, compute),
   });
   const models = prepare(chosen);

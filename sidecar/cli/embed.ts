@@ -6,6 +6,7 @@ import { checkWeights } from "../checkpoint/weight-integrity";
 import { cacheFolder } from "../files/cache-folder";
 import { checkOutputTargets, writeOutputFiles } from "../files/output-file";
 import { encodePrompts } from "../pipeline/prompt-encoding";
+import { computeFor } from "../runtime/compute";
 import { chooseCompute } from "../runtime/execution-provider";
 import { prepareTextEncoder } from "../runtime/text-encoder";
 import { openTokenizer } from "../tokenizer/gemma-tokenizer";
@@ -44,16 +45,16 @@ export function embedCommand(): Command {
 async function embed(options: EmbedOptions): Promise<void> {
   const target = outputTarget(options.output, options);
   await checkOutputTargets([target]);
-  const compute = await chooseCompute(options);
+  const chosen = await chooseCompute(options);
   const checkpoint = await openCheckpoint(options.model);
   const defaults = await readGenerationDefaults(checkpoint);
   const maxSequenceLength = checkSequenceLength(options.maxSequenceLength ?? defaults.maxSequenceLength);
   const { config, weights } = await openTextEncoder(checkpoint);
-  const models = { textEncoder: prepareTextEncoder(config, weights, compute) };
+  const models = { textEncoder: prepareTextEncoder(config, weights, computeFor(chosen, defaults)) };
   const tokenizer = await openTokenizer(await tokenizerFile(checkpoint));
   await checkWeights([weights], cacheFolder());
 
-  if (compute.notice !== undefined) notify(compute.notice);
+  if (chosen.notice !== undefined) notify(chosen.notice);
   const [encoded] = await encodePrompts([options.prompt], {
     tokenizer,
     models,

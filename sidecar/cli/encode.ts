@@ -11,7 +11,7 @@ import { decodePng } from "../image/png-decoder";
 import { compressionOf, encodeImage } from "../pipeline/decode";
 import type { SanaModels } from "../pipeline/models";
 import { prepareEncoder } from "../runtime/autoencoder";
-import { orInFloat32, type Compute } from "../runtime/compute";
+import { orInFloat32, type ComputeChoice } from "../runtime/compute";
 import { chooseCompute } from "../runtime/execution-provider";
 import {
   computeOptions,
@@ -46,7 +46,7 @@ async function encode(options: EncodeOptions): Promise<void> {
   const chosen = await chooseCompute(options);
   const checkpoint = await openCheckpoint(options.model);
   const { config, weights } = await openAutoencoder(checkpoint);
-  const prepare = (compute: Compute): Pick<SanaModels, "encoder"> => ({
+  const prepare = (compute: ComputeChoice): Pick<SanaModels, "encoder"> => ({
     encoder: prepareEncoder(config, weights, compute),
   });
   const models = prepare(chosen);

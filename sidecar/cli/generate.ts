@@ -13,7 +13,7 @@ import { encodePng } from "../image/png-encoder";
 import type { GenerationResult } from "../pipeline/events";
 import { SCHEDULER_NAMES } from "../pipeline/schedulers";
 import { parseSeed, randomSeed } from "../pipeline/seed";
-import { orInFloat32, type Compute } from "../runtime/compute";
+import { orInFloat32, type ComputeChoice } from "../runtime/compute";
 import { chooseCompute } from "../runtime/execution-provider";
 import {
   computeOptions,
@@ -95,7 +95,7 @@ async function generate(argument: string | undefined, options: GenerateOptions):
     await previews.writer?.discard();
     previews.writer = null;
   };
-  const attempt = async (compute: Compute): Promise<{ run: Run; result: GenerationResult }> => {
+  const attempt = async (compute: ComputeChoice): Promise<{ run: Run; result: GenerationResult }> => {
     const model = await openModel(options.model, compute);
     const run = await prepareRun({ ...options, model, prompt, seed }, cancellation.signal);
     // Those of an attempt that failed are not in the way of the next one's.

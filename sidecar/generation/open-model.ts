@@ -13,7 +13,7 @@ import { readGenerationDefaults, type GenerationDefaults } from "../checkpoint/g
 import type { WeightDirectory } from "../checkpoint/weights";
 import type { SanaModels } from "../pipeline/models";
 import { prepareDecoder, prepareEncoder } from "../runtime/autoencoder";
-import type { Compute } from "../runtime/compute";
+import { computeFor, type Compute, type ComputeChoice } from "../runtime/compute";
 import { prepareTextEncoder } from "../runtime/text-encoder";
 import { prepareTransformer } from "../runtime/transformer";
 import { openTokenizer, type GemmaTokenizer } from "../tokenizer/gemma-tokenizer";
@@ -34,9 +34,10 @@ export interface OpenModel {
 }
 
 /** Throws a SanaError for whatever is wrong with the checkpoint: its files, configurations, tensor names and shapes. */
-export async function openModel(folder: string, compute: Compute): Promise<OpenModel> {
+export async function openModel(folder: string, choice: ComputeChoice): Promise<OpenModel> {
   const checkpoint = await openCheckpoint(folder);
   const defaults = await readGenerationDefaults(checkpoint);
+  const compute = computeFor(choice, defaults);
   const [transformer, autoencoder, textEncoder, scheduler] = await Promise.all([
     openTransformer(checkpoint),
     openAutoencoder(checkpoint),

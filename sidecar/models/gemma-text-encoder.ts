@@ -4,7 +4,7 @@ import { GraphBuilder, type OnnxModel, type Value } from "../onnx/graph-builder"
 import { linear, reshape, rmsNorm, sizesOf, transpose } from "../onnx/ops";
 
 /**
- * The decoder stack of Gemma 2 or Gemma 3 as a text encoder: all hidden states after the final norm. float32 always:
+ * The decoder stack of Gemma 2 or Gemma 3 as a text encoder: all hidden states after the final norm. Never float16:
  * Gemma was trained in bfloat16 and its activations overflow float16.
  * Source: transformers models/gemma2/modeling_gemma2.py and models/gemma3/modeling_gemma3.py (eager attention).
  */
@@ -22,8 +22,12 @@ export function cacheNames(config: TextEncoderConfig): { past: string[]; present
  * `attentionBias`; `past_key.i`, `past_value.i` [batch, kvHeads, past, headDim], past may be 0.
  * Outputs `last_hidden_state` [batch, sequence, hidden] and `present_key.i`, `present_value.i`.
  */
-export function buildTextEncoder(config: TextEncoderConfig, weights: WeightDirectory): OnnxModel {
-  const graph = new GraphBuilder("gemma_text_encoder", weights);
+export function buildTextEncoder(
+  config: TextEncoderConfig,
+  weights: WeightDirectory,
+  precision: "float32" | "int8",
+): OnnxModel {
+  const graph = new GraphBuilder("gemma_text_encoder", weights, precision);
   const { hiddenSize, headDim } = config;
   const embeds = graph.input("inputs_embeds", ["batch", "sequence", hiddenSize]);
   const batch = sizesOf(graph, embeds, [0]);

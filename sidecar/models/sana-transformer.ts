@@ -1,7 +1,7 @@
 import type { TransformerConfig } from "../checkpoint/configs";
 import type { WeightDirectory } from "../checkpoint/weights";
 import { GraphBuilder, type Dimension, type GraphPrecision, type OnnxModel, type Value } from "../onnx/graph-builder";
-import { linear, reshape, rmsNorm, silu, sizesOf, transpose } from "../onnx/ops";
+import { layerNorm, linear, reshape, rmsNorm, silu, sizesOf, transpose } from "../onnx/ops";
 
 /**
  * SanaTransformer2DModel as ONNX graphs. On the CPU there are two: what depends on the prompt alone, computed once a
@@ -169,6 +169,7 @@ export function buildDenoiser(
     inputs: model,
     outputs: patch * patch * outChannels,
     bias: true,
+    exact: true,
   });
   // Channels leave proj_out in the order (row in the patch, column in the patch, channel).
   hidden = reshape(graph, hidden, [grid.batch, grid.height, grid.width, patch, patch, outChannels]);
@@ -209,8 +210,10 @@ function timeEmbedding(graph: GraphBuilder, config: TransformerConfig): { modula
       inputs: TIMESTEP_CHANNELS,
       outputs: model,
       bias: true,
+      exact: true,
     });
-    return linear(graph, silu(graph, first), { name: `${name}.linear_2`, inputs: model, outputs: model, bias: true });
+    const name2 = `${name}.linear_2`;
+    return linear(graph, silu(graph, first), { name: name2, inputs: model, outputs: model, bias: true, exact: true });
   };
   const timestep = graph.input("timestep_sinusoid", [1, TIMESTEP_CHANNELS]);
   let conditioning: Value;
@@ -228,6 +231,7 @@ function timeEmbedding(graph: GraphBuilder, config: TransformerConfig): { modula
     inputs: model,
     outputs: 6 * model,
     bias: true,
+    exact: true,
   });
   return { modulation: reshape(graph, expanded, [6, model]), conditioning };
 }
@@ -387,10 +391,7 @@ function modulatedLayerNorm(
   modulation: { scale: Value; shift: Value; epsilon: number },
 ): Value {
   const factor = graph.op("Add", [modulation.scale, graph.scalar(1)]);
-  return graph.op("LayerNormalization", [x, factor, modulation.shift], {
-    axis: -1,
-    epsilon: { float: modulation.epsilon },
-  });
+  return layerNorm(graph, x, { scale: factor, bias: modulation.shift, epsilon: modulation.epsilon });
 }
 
 /** The same for a norm with parameters: (n·w + b)·(1 + scale) + shift = n·w·(1 + scale) + (b·(1 + scale) + shift). */
@@ -406,7 +407,7 @@ function modulatedAffineNorm(
     graph.op("Mul", [graph.weight(`${norm.name}.bias`, [model]), factor]),
     norm.shift,
   ]);
-  return graph.op("LayerNormalization", [x, weight, bias], { axis: -1, epsilon: { float: norm.config.normEps } });
+  return layerNorm(graph, x, { scale: weight, bias, epsilon: norm.config.normEps });
 }
 
 /** SANA 1.5 and Sprint normalise queries and keys over all heads at once, before they are split. */

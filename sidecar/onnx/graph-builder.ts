@@ -10,8 +10,13 @@ export type Dimension = number | string;
 
 export type ElementType = "float32" | "float16" | "bfloat16" | "int64" | "int32" | "int8" | "uint8" | "bool";
 
-/** The number format that a graph computes with. */
-export type GraphPrecision = "float32" | "float16";
+/**
+ * The number format that a graph computes with. `int8` is float32 apart from matrix products whose weights are stored as
+ * integers: those are sums of products of 8-bit integers, the activations rounded anew for each token.
+ */
+export type GraphPrecision = ActivationType | "int8";
+
+type ActivationType = "float32" | "float16";
 
 export type Attribute = number | string | readonly number[] | { readonly float: number };
 
@@ -21,6 +26,8 @@ export interface OnnxModel {
   readonly externalFolder: string;
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
+  /** Whether products of 8-bit integers are formed. */
+  readonly integerProducts: boolean;
 }
 
 // onnx.proto, TensorProto.DataType
@@ -55,13 +62,20 @@ const IR_VERSION = 9;
  * `fromFloat32`.
  */
 export class GraphBuilder {
+  /** The type of activations, weights and constants. */
+  readonly precision: ActivationType;
+  /** Whether products with weights that are stored as integers are formed from 8-bit integers. */
+  readonly integerProducts: boolean;
   private readonly nodes: ProtoWriter[] = [];
+  /** Nodes that turn weights into what other nodes take. */
+  private readonly weightNodes: ProtoWriter[] = [];
   private readonly initializers: ProtoWriter[] = [];
   private readonly inputs: { name: string; proto: ProtoWriter }[] = [];
   private readonly outputs: { name: string; proto: ProtoWriter }[] = [];
   private readonly externalValues = new Set<Value>();
   private readonly weightValues = new Map<string, Value>();
   private readonly constantValues = new Map<string, Value>();
+  private readonly sharedValues = new Map<string, Value[]>();
   private readonly usedDomains = new Set<string>();
   private readonly externalFolder: string;
   private counter = 0;
@@ -69,8 +83,10 @@ export class GraphBuilder {
   constructor(
     private readonly graphName: string,
     private readonly weights: WeightDirectory,
-    readonly precision: GraphPrecision = "float32",
+    precision: GraphPrecision = "float32",
   ) {
+    this.precision = precision === "int8" ? "float32" : precision;
+    this.integerProducts = precision === "int8";
     this.externalFolder = commonFolder([...weights.tensors.values()].map((tensor) => tensor.file));
   }
 
@@ -134,6 +150,24 @@ export class GraphBuilder {
     return this.fromFloat32(this.float32Constant([value], []));
   }
 
+  /** A constant of small integers. */
+  bytes(type: "int8" | "uint8", values: readonly number[], dimensions: readonly number[]): Value {
+    return this.inlineInitializer(
+      type,
+      Uint8Array.from(values, (value) => value & 255),
+      dimensions,
+    );
+  }
+
+  /** What `make` adds to the graph, once for each `key`. */
+  shared<Values extends Value[]>(key: string, make: () => Values): Values {
+    const known = this.sharedValues.get(key) as Values | undefined;
+    if (known !== undefined) return known;
+    const values = make();
+    this.sharedValues.set(key, values);
+    return values;
+  }
+
   /** A 1-D int64 constant: shapes, axes, indices. */
   integers(values: readonly number[]): Value {
     const data = BigInt64Array.from(values, BigInt);
@@ -166,6 +200,34 @@ export class GraphBuilder {
       packed: this.external(name, tensor, [outputs, blocks, QUANTIZATION_BLOCK / 2]),
       scales: this.weight(`${name}.scale`, [outputs, blocks], [outputs * blocks]),
     };
+  }
+
+  /**
+   * A matrix [outputs, inputs] that is stored as `int8-rows` (in the shape `stored`), in the form in which
+   * MatMulIntegerToFloat takes it: [inputs, outputs] with a float32 scale a column; undefined where it is stored
+   * otherwise. ONNX Runtime transposes it once, when it loads the graph.
+   */
+  int8Matrix(
+    name: string,
+    layer: { outputs: number; inputs: number; stored: readonly number[] },
+  ): { columns: Value; scales: Value; zeroPoint: Value } | undefined {
+    const tensor = this.storedTensor(name);
+    if (tensor.dtype !== "I8") return undefined;
+    this.requireShape(name, tensor.shape, layer.stored);
+    const rows = this.external(name, tensor, [layer.outputs, layer.inputs]);
+    return {
+      columns: this.weightOp("Transpose", [rows], { perm: [1, 0] }),
+      scales: this.float32Weight(`${name}.scale`, [layer.outputs]),
+      zeroPoint: this.ownZeroPoint(`${name}:zero`),
+    };
+  }
+
+  /** An int8 zero of its own for each matrix: ONNX Runtime replaces both where it prefers unsigned numbers. */
+  private ownZeroPoint(name: string): Value {
+    return this.shared(name, () => {
+      this.initializers.push(tensorHeader("int8", [], name).bytes(9, Uint8Array.of(0)));
+      return [name as Value];
+    })[0]!;
   }
 
   /** The stored form of a weight. Throws `invalid-weights` where it is missing. */
@@ -210,7 +272,8 @@ export class GraphBuilder {
 
   build(): OnnxModel {
     const graph = new ProtoWriter();
-    for (const node of this.nodes) graph.message(1, node);
+    // First, so that a graph that is run without being optimised converts each weight where it is used.
+    for (const node of [...this.weightNodes, ...this.nodes]) graph.message(1, node);
     graph.string(2, this.graphName);
     for (const initializer of this.initializers) graph.message(5, initializer);
     for (const { proto } of this.inputs) graph.message(11, proto);
@@ -226,6 +289,7 @@ export class GraphBuilder {
       externalFolder: this.externalFolder,
       inputNames: this.inputs.map(({ name }) => name),
       outputNames: this.outputs.map(({ name }) => name),
+      integerProducts: this.integerProducts,
     };
   }
 
@@ -233,7 +297,7 @@ export class GraphBuilder {
     type: string,
     inputs: readonly (Value | "")[],
     attributes: Record<string, Attribute | undefined>,
-    options: { domain?: string; outputCount?: number; outputNames?: string[] },
+    options: { domain?: string; outputCount?: number; outputNames?: string[]; list?: ProtoWriter[] },
   ): Value[] {
     const outputs = options.outputNames ?? Array.from({ length: options.outputCount ?? 1 }, () => this.freshName(type));
     const proto = new ProtoWriter();
@@ -249,13 +313,13 @@ export class GraphBuilder {
       proto.string(7, options.domain);
       this.usedDomains.add(options.domain);
     }
-    this.nodes.push(proto);
+    (options.list ?? this.nodes).push(proto);
     return outputs as Value[];
   }
 
   private convertedWeight(
     name: string,
-    use: { shape: readonly number[]; view: readonly number[]; precision: GraphPrecision },
+    use: { shape: readonly number[]; view: readonly number[]; precision: ActivationType },
   ): Value {
     const key = `${name}[${use.view.join(",")}]:${use.precision}`;
     const known = this.weightValues.get(key);
@@ -271,21 +335,30 @@ export class GraphBuilder {
   private converted(
     name: string,
     stored: Value,
-    use: { dtype: StoredDtype; shape: readonly number[]; view: readonly number[]; precision: GraphPrecision },
+    use: { dtype: StoredDtype; shape: readonly number[]; view: readonly number[]; precision: ActivationType },
   ): Value {
     const { precision } = use;
     if (STORED_ELEMENT_TYPES[use.dtype] === precision) return stored;
-    if (use.dtype !== "I8") return this.cast(stored, precision);
+    if (use.dtype !== "I8") return this.castWeight(stored, precision);
     // One scale for each output row, broadcast over everything after the first axis. Multiplied in float32, so that
     // float16 rounds once.
     const rows = [use.view[0]!, ...use.view.slice(1).map(() => 1)];
     const scale = this.float32Weight(`${name}.scale`, [use.shape[0]!], rows);
-    const widened = this.op("Mul", [this.cast(stored, "float32"), scale]);
-    return precision === "float32" ? widened : this.cast(widened, precision);
+    const widened = this.weightOp("Mul", [this.castWeight(stored, "float32"), scale]);
+    return precision === "float32" ? widened : this.castWeight(widened, precision);
   }
 
-  private cast(value: Value, type: GraphPrecision): Value {
+  private cast(value: Value, type: ActivationType): Value {
     return this.op("Cast", [value], { to: ELEMENT_TYPE_CODES[type] });
+  }
+
+  private castWeight(value: Value, type: ActivationType): Value {
+    return this.weightOp("Cast", [value], { to: ELEMENT_TYPE_CODES[type] });
+  }
+
+  /** A node that depends on weights alone. */
+  private weightOp(type: string, inputs: readonly Value[], attributes: Record<string, Attribute> = {}): Value {
+    return this.node(type, inputs, attributes, { list: this.weightNodes })[0]!;
   }
 
   private inlineInitializer(type: ElementType, data: Uint8Array, dimensions: readonly number[]): Value {

@@ -3,7 +3,7 @@ import type { WeightDirectory } from "../checkpoint/weights";
 import { buildDecoder, buildEncoder } from "../models/dc-ae";
 import type { OnnxModel } from "../onnx/graph-builder";
 import type { FloatTensor } from "../tensor/float-tensor";
-import { graphPrecision, type Compute, type ExecutionProvider } from "./compute";
+import { autoencoderPrecision, type ComputeChoice, type ExecutionProvider } from "./compute";
 import { createSession } from "./onnx-session";
 
 /** One half of a loaded AutoencoderDC: maps float32 [batch, channels, height, width] to the same kind. */
@@ -19,9 +19,9 @@ interface AutoencoderHalf {
 export function prepareDecoder(
   config: AutoencoderConfig,
   weights: WeightDirectory,
-  compute: Compute,
+  compute: ComputeChoice,
 ): () => Promise<AutoencoderHalf> {
-  const model = buildDecoder(config, weights, graphPrecision(compute));
+  const model = buildDecoder(config, weights, autoencoderPrecision(compute));
   return () => loadHalf(model, { provider: compute.provider, input: "latents", output: "image" });
 }
 
@@ -29,9 +29,9 @@ export function prepareDecoder(
 export function prepareEncoder(
   config: AutoencoderConfig,
   weights: WeightDirectory,
-  compute: Compute,
+  compute: ComputeChoice,
 ): () => Promise<AutoencoderHalf> {
-  const model = buildEncoder(config, weights, graphPrecision(compute));
+  const model = buildEncoder(config, weights, autoencoderPrecision(compute));
   return () => loadHalf(model, { provider: compute.provider, input: "image", output: "latents" });
 }
 

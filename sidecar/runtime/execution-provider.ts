@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { delimiter, dirname, join } from "node:path";
 import * as v from "valibot";
 import { SanaError } from "../errors";
-import type { Compute, ExecutionProvider, Precision } from "./compute";
+import type { ComputeChoice, ExecutionProvider, Precision } from "./compute";
 
 type GpuProvider = Exclude<ExecutionProvider, "cpu">;
 
@@ -14,7 +14,7 @@ interface ComputeWish {
   readonly precision: Precision | "auto";
 }
 
-interface ComputeChoice extends Compute {
+interface NoticedChoice extends ComputeChoice {
   /** One line that says what was chosen and why, where that is not plainly what was asked for. */
   readonly notice?: string;
 }
@@ -48,19 +48,24 @@ const REQUIREMENTS: Record<GpuProvider, string> = {
 
 /**
  * Provider and precision for what the user asked for. `auto` takes the first GPU provider that works, in float16 where
- * it can, else the CPU in float32. Throws `unsupported` where something was named that this machine cannot do.
+ * it can, else the CPU in the precision that the checkpoint was made for. Throws `unsupported` where something was named that this machine cannot do.
  */
-export async function chooseCompute(wish: ComputeWish, probe: Probe = probeProvider): Promise<ComputeChoice> {
+export async function chooseCompute(wish: ComputeWish, probe: Probe = probeProvider): Promise<NoticedChoice> {
   if (wish.provider === "cpu") {
     if (wish.precision === "fp16") {
-      throw new SanaError("unsupported", "--precision fp16 is for GPUs: the CPU computes in fp32");
+      throw new SanaError("unsupported", "--precision fp16 is for GPUs; the CPU computes in fp32, int8 or int4");
     }
-    return { provider: "cpu", precision: "fp32" };
+    return { provider: "cpu", precision: wish.precision };
+  }
+  if (wish.precision === "int8" || wish.precision === "int4") {
+    if (wish.provider === "auto") return { provider: "cpu", precision: wish.precision };
+    const message = `--precision ${wish.precision} is for the CPU; ${wish.provider} computes in fp32 or fp16`;
+    throw new SanaError("unsupported", message);
   }
   return wish.provider === "auto" ? chooseAutomatically(wish, probe) : chooseNamed(wish.provider, wish, probe);
 }
 
-async function chooseNamed(provider: GpuProvider, wish: ComputeWish, probe: Probe): Promise<ComputeChoice> {
+async function chooseNamed(provider: GpuProvider, wish: ComputeWish, probe: Probe): Promise<NoticedChoice> {
   const result = await probe(provider, { thorough: true });
   if (!result.usable) {
     const needs = `${REQUIREMENTS[provider]}: see docs/gpu.md`;
@@ -77,7 +82,7 @@ async function chooseNamed(provider: GpuProvider, wish: ComputeWish, probe: Prob
   return { provider, precision, ...(result.software ? { notice } : {}) };
 }
 
-async function chooseAutomatically(wish: ComputeWish, probe: Probe): Promise<ComputeChoice> {
+async function chooseAutomatically(wish: ComputeWish, probe: Probe): Promise<NoticedChoice> {
   const obstacles: string[] = [];
   for (const provider of GPU_PROVIDERS) {
     const result = await probe(provider, { thorough: false });
@@ -93,7 +98,7 @@ async function chooseAutomatically(wish: ComputeWish, probe: Probe): Promise<Com
   if (wish.precision === "fp16") {
     throw new SanaError("unsupported", `--precision fp16 is for GPUs, and none can be used (${why}); use fp32`);
   }
-  return { provider: "cpu", precision: "fp32", notice: `computing on the CPU in fp32 (${why})` };
+  return { provider: "cpu", precision: wish.precision, notice: `computing on the CPU (${why})` };
 }
 
 /** Why `auto` passes a provider over. */

@@ -1,5 +1,5 @@
 import type * as Ort from "onnxruntime-node";
-import type { OnnxModel } from "../onnx/graph-builder";
+import { GraphBuilder, type OnnxModel, type Value } from "../onnx/graph-builder";
 import type { FloatTensor } from "../tensor/float-tensor";
 import type { ExecutionProvider } from "./compute";
 
@@ -12,8 +12,8 @@ export interface OnnxSession {
 
 export interface SessionOptions {
   /**
-   * Whether the graph runs often enough for its weights to be rearranged for speed when it is loaded. That costs a
-   * second copy of them in memory and pays from the second run on.
+   * Whether the graph runs often enough for its weights to be widened once, when it is loaded. That
+   * costs a second, larger copy of them in memory and pays from the second run on.
    */
   readonly runsOften: boolean;
   readonly provider: ExecutionProvider;
@@ -21,18 +21,50 @@ export interface SessionOptions {
   readonly onlyProvider?: boolean;
 }
 
+let overflow: Promise<boolean> | undefined;
+
+/**
+ * Whether this processor's fastest products of 8-bit integers are wrong for large ones: without VNNI, x86 adds two
+ * products in 16 bits. Found out by computing one, because Node.js does not say what a processor knows.
+ */
+function integerProductsOverflow(): Promise<boolean> {
+  return (overflow ??= computesTooLittle());
+}
+
+async function computesTooLittle(): Promise<boolean> {
+  const [rows, inputs, columns] = [4, 64, 16];
+  const graph = new GraphBuilder("largest_products", { folder: "", tensors: new Map() });
+  const matrix = (type: "int8" | "uint8", value: number, sizes: [number, number]): Value =>
+    graph.bytes(type, new Array<number>(sizes[0] * sizes[1]).fill(value), sizes);
+  const factors = [matrix("uint8", 255, [rows, inputs]), matrix("int8", 127, [inputs, columns])];
+  const scale = graph.input("scale", []);
+  const sums = graph.op("MatMulIntegerToFloat", [...factors, scale, scale], {}, "com.microsoft");
+  graph.output("sums", sums, [rows, columns]);
+  const session = await createSession(graph.build(), { runsOften: false, provider: "cpu" });
+  try {
+    const { sums: found } = await session.run({ scale: { data: Float32Array.of(1), dims: [] } }, ["sums"]);
+    return found!.data.some((sum) => sum !== inputs * 255 * 127);
+  } finally {
+    await session.release();
+  }
+}
+
 /** Loads a graph. Its weights are mapped from their own files, not read into the model. */
 export async function createSession(model: OnnxModel, options: SessionOptions): Promise<OnnxSession> {
   const ort = await loadOnnxRuntime();
   const session = await ort.InferenceSession.create(model.bytes, {
     executionProviders: [options.provider],
-    graphOptimizationLevel: "all",
+    // Optimising converts all weights at once and keeps the results; unoptimised, each is converted where it is used.
+    graphOptimizationLevel: options.runsOften || options.provider !== "cpu" ? "all" : "disabled",
+    // Planning the memory of a whole run ahead keeps the largest plan for every size that has been run.
+    enableMemPattern: false,
     // Warnings of ONNX Runtime are for its developers; errors come as exceptions.
     logSeverityLevel: 3,
     extra: {
       session: {
         model_external_initializers_file_folder_path: model.externalFolder,
-        disable_prepacking: options.runsOften ? "0" : "1",
+        // Slower, but then nothing overflows.
+        x64quantprecision: model.integerProducts && (await integerProductsOverflow()) ? "1" : "0",
         disable_cpu_ep_fallback: options.onlyProvider === true ? "1" : "0",
       },
     },

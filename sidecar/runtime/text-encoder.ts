@@ -3,26 +3,31 @@ import { readRows } from "../checkpoint/safetensors";
 import type { WeightDirectory } from "../checkpoint/weights";
 import { attentionBias, buildTextEncoder, cacheNames, rotaryTables } from "../models/gemma-text-encoder";
 import type { FloatTensor } from "../tensor/float-tensor";
-import type { Compute } from "./compute";
+import { graphPrecision, type Compute } from "./compute";
 import { createSession, type OnnxSession } from "./onnx-session";
 
 /**
  * Checks that the weights are those of the configuration (throws `invalid-weights`) and returns what loads them.
- * float32 in either precision.
  */
 export function prepareTextEncoder(
   config: TextEncoderConfig,
   weights: WeightDirectory,
-  { provider }: Compute,
+  compute: Compute,
 ): () => Promise<TextEncoder> {
-  const model = buildTextEncoder(config, weights);
+  const precision = graphPrecision(compute);
+  const model = buildTextEncoder(config, weights, precision === "float16" ? "float32" : precision);
+  const { provider } = compute;
   return async () => new TextEncoder(config, weights, await createSession(model, { runsOften: false, provider }));
 }
 
-interface Prefix {
+/** A text that has been encoded, or the beginning of one. */
+interface EncodedText {
   readonly tokenIds: readonly number[];
-  /** Final hidden states of the prefix, [tokens · hiddenSize]. */
+  /** Final hidden states, [tokens · hiddenSize]. */
   readonly states: Float32Array;
+}
+
+interface Prefix extends EncodedText {
   /** Inputs `past_key.i` and `past_value.i` for what follows the prefix. */
   readonly past: Record<string, FloatTensor>;
 }
@@ -31,6 +36,8 @@ interface Prefix {
 class TextEncoder {
   /** Keys and values of the last prefix, so that the instruction before every prompt is computed once. */
   private prefix: Prefix | undefined;
+  /** An empty negative prompt is the beginning of the prompt before it: nothing is computed for it. */
+  private last: EncodedText | undefined;
 
   constructor(
     private readonly config: TextEncoderConfig,
@@ -43,43 +50,46 @@ class TextEncoder {
    * `prefixLength` tokens are those that texts have in common; their keys and values are kept for the next call.
    */
   async encode(tokenIds: readonly number[], prefixLength: number): Promise<FloatTensor> {
-    // At least one token must be new, or there would be nothing to run.
-    const shared = Math.min(prefixLength, tokenIds.length - 1);
-    const prefix = await this.prefixStates(tokenIds.slice(0, shared));
-    const results = await this.run(tokenIds.slice(shared), shared, prefix.past, ["last_hidden_state"]);
-    const states = results["last_hidden_state"]!;
     const { hiddenSize } = this.config;
-    const data = new Float32Array(tokenIds.length * hiddenSize);
-    data.set(prefix.states);
-    data.set(states.data, prefix.states.length);
-    return { data, dims: [tokenIds.length, hiddenSize] };
+    if (this.last === undefined || !beginsWith(this.last.tokenIds, tokenIds)) {
+      this.last = { tokenIds: [...tokenIds], states: await this.statesOf(tokenIds, prefixLength) };
+    }
+    return { data: this.last.states.slice(0, tokenIds.length * hiddenSize), dims: [tokenIds.length, hiddenSize] };
   }
 
   async release(): Promise<void> {
     this.prefix = undefined;
+    this.last = undefined;
     await this.session.release();
   }
 
-  private async prefixStates(tokenIds: readonly number[]): Promise<Prefix> {
+  private async statesOf(tokenIds: readonly number[], prefixLength: number): Promise<Float32Array> {
+    // At least one token must be new, or there would be nothing to run.
+    const shared = Math.min(prefixLength, tokenIds.length - 1);
     const known = this.prefix;
-    if (known?.tokenIds.length === tokenIds.length && known.tokenIds.every((id, i) => id === tokenIds[i])) return known;
+    if (known !== undefined && known.tokenIds.length === shared && beginsWith(tokenIds, known.tokenIds)) {
+      const results = await this.run(tokenIds.slice(shared), shared, known.past, ["last_hidden_state"]);
+      const states = new Float32Array(tokenIds.length * this.config.hiddenSize);
+      states.set(known.states);
+      states.set(results["last_hidden_state"]!.data, known.states.length);
+      return states;
+    }
     const names = cacheNames(this.config);
-    const { numKeyValueHeads, headDim, numHiddenLayers } = this.config;
-    const empty = { data: new Float32Array(0), dims: [1, numKeyValueHeads, 0, headDim] };
-    const nothing: Prefix = {
-      tokenIds: [],
-      states: new Float32Array(0),
-      past: Object.fromEntries(names.past.map((name) => [name, empty])),
-    };
-    if (tokenIds.length === 0) return nothing;
-    const results = await this.run(tokenIds, 0, nothing.past, ["last_hidden_state", ...names.present]);
-    const past = Array.from({ length: 2 * numHiddenLayers }, (_, i) => [names.past[i]!, results[names.present[i]!]!]);
-    this.prefix = {
-      tokenIds,
-      states: results["last_hidden_state"]!.data,
-      past: Object.fromEntries(past) as Record<string, FloatTensor>,
-    };
-    return this.prefix;
+    const { hiddenSize, numKeyValueHeads, headDim } = this.config;
+    const nothing = { data: new Float32Array(0), dims: [1, numKeyValueHeads, 0, headDim] };
+    const past = Object.fromEntries(names.past.map((name) => [name, nothing]));
+    const results = await this.run(tokenIds, 0, past, ["last_hidden_state", ...(shared > 0 ? names.present : [])]);
+    const states = results["last_hidden_state"]!.data;
+    if (shared > 0) {
+      this.prefix = {
+        tokenIds: tokenIds.slice(0, shared),
+        states: states.slice(0, shared * hiddenSize),
+        past: Object.fromEntries(
+          names.past.map((name, i) => [name, firstPositions(results[names.present[i]!]!, shared)]),
+        ),
+      };
+    }
+    return states;
   }
 
   private async run(
@@ -105,4 +115,19 @@ class TextEncoder {
     }
     return this.session.run(feeds, outputs);
   }
+}
+
+function beginsWith(ids: readonly number[], beginning: readonly number[]): boolean {
+  return beginning.length <= ids.length && beginning.every((id, i) => id === ids[i]);
+}
+
+/** The first `count` positions of keys or values [1, heads, positions, headDim]. */
+function firstPositions({ data, dims }: FloatTensor, count: number): FloatTensor {
+  const [, heads, positions, headDim] = dims as [number, number, number, number];
+  const first = new Float32Array(heads * count * headDim);
+  for (let head = 0; head < heads; head += 1) {
+    const start = head * positions * headDim;
+    first.set(data.subarray(start, start + count * headDim), head * count * headDim);
+  }
+  return { data: first, dims: [1, heads, count, headDim] };
 }

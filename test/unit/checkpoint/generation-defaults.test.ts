@@ -50,6 +50,7 @@ describe("readGenerationDefaults", () => {
       [{ strength: 1.1 }, /"strength" is 1.1/],
       [{ complexHumanInstruction: "no" }, /"complexHumanInstruction" is "no"; it must be true or false/],
       [{ maxSequenceLength: 0 }, /"maxSequenceLength" is 0/],
+      [{ cpuPrecision: "fp16" }, /"cpuPrecision" is "fp16"; it must be fp32, int8 or int4/],
       [{ sizes: 512 }, /"sizes" is 512/],
       [{ sizes: [512, 512] }, /"sizes.0" is 512/],
       [{ sizes: [[512, 0]] }, /"sizes.0.1" is 0/],

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { SanaError } from "../../../sidecar/errors";
+import { computeFor } from "../../../sidecar/runtime/compute";
 import { chooseCompute, type ProbeResult } from "../../../sidecar/runtime/execution-provider";
 
 const WORKS: ProbeResult = { usable: true, float16: true, software: false };
@@ -36,8 +37,8 @@ describe("chooseCompute", () => {
     });
     assert.deepEqual(await chooseCompute(auto, machine({ cuda: MISSING, webgpu: SOFTWARE })), {
       provider: "cpu",
-      precision: "fp32",
-      notice: "computing on the CPU in fp32 (cuda: it is not there; webgpu: only a software adapter)",
+      precision: "auto",
+      notice: "computing on the CPU (cuda: it is not there; webgpu: only a software adapter)",
     });
   });
 
@@ -56,10 +57,13 @@ describe("chooseCompute", () => {
     );
   });
 
-  it("cpu needs no probe and is float32", async () => {
+  it("cpu needs no probe and leaves auto to the checkpoint", async () => {
     const unprobed = machine({});
     const fp32 = { provider: "cpu", precision: "fp32" };
-    assert.deepEqual(await chooseCompute({ provider: "cpu", precision: "auto" }, unprobed), fp32);
+    const auto = { provider: "cpu", precision: "auto" } as const;
+    assert.deepEqual(await chooseCompute(auto, unprobed), auto);
+    assert.deepEqual(computeFor(auto, {}), fp32);
+    assert.deepEqual(computeFor(auto, { cpuPrecision: "int8" }), { provider: "cpu", precision: "int8" });
     assert.deepEqual(await chooseCompute({ provider: "cpu", precision: "fp32" }, unprobed), fp32);
     await assert.rejects(chooseCompute({ provider: "cpu", precision: "fp16" }, unprobed), refusal(/--precision fp16/));
   });
