@@ -19,7 +19,9 @@ export function modelOption(): Option {
 export function computeOptions(): Option[] {
   return [
     choiceOption("--provider", "where to compute", ["auto", "cpu", "webgpu", "cuda"]).default("auto"),
-    choiceOption("--precision", "number format of the computation", ["auto", "fp32", "fp16"]).default("auto"),
+    choiceOption("--precision", "number format of the computation", ["auto", "fp32", "fp16", "int8", "int4"]).default(
+      "auto",
+    ),
   ];
 }
 

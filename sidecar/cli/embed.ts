@@ -5,10 +5,10 @@ import { serializeSafetensors } from "../checkpoint/safetensors";
 import { checkWeights } from "../checkpoint/weight-integrity";
 import { cacheFolder } from "../files/cache-folder";
 import { checkOutputTargets, writeOutputFiles } from "../files/output-file";
+import { textEncoderLoader } from "../generation/network-loaders";
 import { encodePrompts } from "../pipeline/prompt-encoding";
 import { computeFor } from "../runtime/compute";
 import { chooseCompute } from "../runtime/execution-provider";
-import { prepareTextEncoder } from "../runtime/text-encoder";
 import { openTokenizer } from "../tokenizer/gemma-tokenizer";
 import {
   computeOptions,
@@ -50,7 +50,9 @@ async function embed(options: EmbedOptions): Promise<void> {
   const defaults = await readGenerationDefaults(checkpoint);
   const maxSequenceLength = checkSequenceLength(options.maxSequenceLength ?? defaults.maxSequenceLength);
   const { config, weights } = await openTextEncoder(checkpoint);
-  const models = { textEncoder: prepareTextEncoder(config, weights, computeFor(chosen, defaults)) };
+  const models = {
+    textEncoder: textEncoderLoader({ config, weights }, { compute: computeFor(chosen, defaults), notify }),
+  };
   const tokenizer = await openTokenizer(await tokenizerFile(checkpoint));
   await checkWeights([weights], cacheFolder());
 

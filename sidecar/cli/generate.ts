@@ -96,7 +96,7 @@ async function generate(argument: string | undefined, options: GenerateOptions):
     previews.writer = null;
   };
   const attempt = async (compute: ComputeChoice): Promise<{ run: Run; result: GenerationResult }> => {
-    const model = await openModel(options.model, compute);
+    const model = await openModel(options.model, compute, notify);
     const run = await prepareRun({ ...options, model, prompt, seed }, cancellation.signal);
     // Those of an attempt that failed are not in the way of the next one's.
     await discardPreviews();

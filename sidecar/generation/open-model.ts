@@ -14,9 +14,8 @@ import type { WeightDirectory } from "../checkpoint/weights";
 import type { SanaModels } from "../pipeline/models";
 import { prepareDecoder, prepareEncoder } from "../runtime/autoencoder";
 import { computeFor, type Compute, type ComputeChoice } from "../runtime/compute";
-import { prepareTextEncoder } from "../runtime/text-encoder";
-import { prepareTransformer } from "../runtime/transformer";
 import { openTokenizer, type GemmaTokenizer } from "../tokenizer/gemma-tokenizer";
+import { textEncoderLoader, transformerLoader } from "./network-loaders";
 
 /** A checkpoint that has been read and checked, apart from its weights' hashes. Any number of pictures can be made. */
 export interface OpenModel {
@@ -33,8 +32,15 @@ export interface OpenModel {
   readonly compute: Compute;
 }
 
-/** Throws a SanaError for whatever is wrong with the checkpoint: its files, configurations, tensor names and shapes. */
-export async function openModel(folder: string, choice: ComputeChoice): Promise<OpenModel> {
+/**
+ * Throws a SanaError for whatever is wrong with the checkpoint: its files, configurations, tensor names and shapes.
+ * `notify` is told in one line what takes long when a network is first loaded: quantising its weights.
+ */
+export async function openModel(
+  folder: string,
+  choice: ComputeChoice,
+  notify: (message: string) => void = () => undefined,
+): Promise<OpenModel> {
   const checkpoint = await openCheckpoint(folder);
   const defaults = await readGenerationDefaults(checkpoint);
   const compute = computeFor(choice, defaults);
@@ -47,8 +53,8 @@ export async function openModel(folder: string, choice: ComputeChoice): Promise<
   const configs = { transformer: transformer.config, autoencoder: autoencoder.config };
   requireMatchingComponents(checkpoint, { ...configs, textEncoder: textEncoder.config });
   const models: SanaModels = {
-    textEncoder: prepareTextEncoder(textEncoder.config, textEncoder.weights, compute),
-    transformer: prepareTransformer(transformer.config, transformer.weights, compute),
+    textEncoder: textEncoderLoader(textEncoder, { compute, notify }),
+    transformer: transformerLoader(transformer, { compute, notify }),
     decoder: prepareDecoder(autoencoder.config, autoencoder.weights, compute),
     encoder: prepareEncoder(autoencoder.config, autoencoder.weights, compute),
   };

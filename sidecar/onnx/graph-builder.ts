@@ -77,7 +77,8 @@ export class GraphBuilder {
   private readonly constantValues = new Map<string, Value>();
   private readonly sharedValues = new Map<string, Value[]>();
   private readonly usedDomains = new Set<string>();
-  private readonly externalFolder: string;
+  /** Initialisers that lie in files. Where their folder is shows when all of them are known. */
+  private readonly externals: { proto: ProtoWriter; file: string }[] = [];
   private counter = 0;
 
   constructor(
@@ -87,7 +88,6 @@ export class GraphBuilder {
   ) {
     this.precision = precision === "int8" ? "float32" : precision;
     this.integerProducts = precision === "int8";
-    this.externalFolder = commonFolder([...weights.tensors.values()].map((tensor) => tensor.file));
   }
 
   /** Declares the float32 input `name` and gives it in the graph's precision. */
@@ -252,11 +252,10 @@ export class GraphBuilder {
     if (this.externalValues.has(valueName)) return valueName;
     this.externalValues.add(valueName);
     const proto = tensorHeader(type, shape, valueName)
-      .message(13, externalDataEntry("location", this.relativeLocation(tensor.file)))
       .message(13, externalDataEntry("offset", String(tensor.offset)))
       .message(13, externalDataEntry("length", String(tensor.byteLength)))
       .int(14, 1);
-    this.initializers.push(proto);
+    this.externals.push({ proto, file: tensor.file });
     return valueName;
   }
 
@@ -275,6 +274,11 @@ export class GraphBuilder {
     // First, so that a graph that is run without being optimised converts each weight where it is used.
     for (const node of [...this.weightNodes, ...this.nodes]) graph.message(1, node);
     graph.string(2, this.graphName);
+    const externalFolder = commonFolder(this.externals.map(({ file }) => file));
+    for (const { proto, file } of this.externals) {
+      const location = file.slice(externalFolder.length).replace(/^[\\/]/, "");
+      graph.message(5, proto.message(13, externalDataEntry("location", location)));
+    }
     for (const initializer of this.initializers) graph.message(5, initializer);
     for (const { proto } of this.inputs) graph.message(11, proto);
     for (const { proto } of this.outputs) graph.message(12, proto);
@@ -286,7 +290,7 @@ export class GraphBuilder {
     for (const domain of this.usedDomains) model.message(8, opset(domain, 1));
     return {
       bytes: model.finish(),
-      externalFolder: this.externalFolder,
+      externalFolder,
       inputNames: this.inputs.map(({ name }) => name),
       outputNames: this.outputs.map(({ name }) => name),
       integerProducts: this.integerProducts,
@@ -369,10 +373,6 @@ export class GraphBuilder {
     this.initializers.push(tensorHeader(type, dimensions, name).bytes(9, data));
     this.constantValues.set(key, name);
     return name;
-  }
-
-  private relativeLocation(file: string): string {
-    return file.slice(this.externalFolder.length).replace(/^[\\/]/, "");
   }
 
   private freshName(type: string): Value {
