@@ -37,7 +37,7 @@ export function quantizeBlocks(values: Float32Array): Quantized {
     for (let i = start; i < start + QUANTIZATION_BLOCK; i += 1) {
       if (Math.abs(values[i]!) > Math.abs(largest)) largest = values[i]!;
     }
-    const scale = Math.fround(largest / -8);
+    const scale = largest === 0 ? 0 : Math.fround(largest / -8);
     scales[block] = scale;
     const factor = scale === 0 ? 0 : 1 / scale;
     for (let i = start; i < start + QUANTIZATION_BLOCK; i += 2) {

@@ -23,7 +23,7 @@ export function textEncoderLoader(
   const load = prepareTextEncoder(config, weights, compute);
   const { precision } = compute;
   if (precision !== "int8" && precision !== "int4") return load;
-  const options = { component: "text_encoder", precision, notify } as const;
+  const options = { component: "text_encoder", bits: precision === "int4" ? 4 : 8, notify } as const;
   return async () => prepareTextEncoder(config, await quantizedWeights(weights, options), compute)();
 }
 
@@ -34,6 +34,7 @@ export function transformerLoader(
   const load = prepareTransformer(config, weights, compute);
   const { precision } = compute;
   if (precision !== "int8" && precision !== "int4") return load;
-  const options = { component: "transformer", precision, notify } as const;
+  // Not 4 for `int4`: products with 4-bit matrices take longer than float32's, and cost most of the likeness.
+  const options = { component: "transformer", bits: 8, notify } as const;
   return async () => prepareTransformer(config, await quantizedWeights(weights, options), compute)();
 }

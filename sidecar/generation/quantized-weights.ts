@@ -25,7 +25,7 @@ const MATRICES = {
 const EMBEDDING = "embed_tokens.weight";
 
 /**
- * A component's weights with its matrices in 8 or 4 bits: `source` itself where they are integers already, else a file in
+ * A component's weights with its matrices in 8 or 4 bits: `source` itself where it holds integers already, else a file in
  * the cache folder, which is made where it is missing, incomplete or damaged. Its name holds the hash of the source's
  * files. `notify` is told in one line what is made and how large it is. Throws `output-failed` where it cannot be written.
  */
@@ -33,29 +33,29 @@ export async function quantizedWeights(
   source: WeightDirectory,
   options: {
     component: keyof typeof MATRICES;
-    precision: "int8" | "int4";
+    bits: 4 | 8;
     notify: (message: string) => void;
   },
 ): Promise<WeightDirectory> {
-  const { component, precision, notify } = options;
+  const { component, bits, notify } = options;
   const isMatrix = (name: string): boolean => MATRICES[component].test(name);
-  if (![...source.tensors].some(([name, { dtype }]) => isMatrix(name) && isFloatDtype(dtype))) return source;
+  if ([...source.tensors].some(([name, { dtype }]) => isMatrix(name) && !isFloatDtype(dtype))) return source;
 
   const hashes = await checkWeights([source], cacheFolder());
   const hash = createHash("sha256")
     .update([FORMAT_VERSION, ...[...hashes].sort()].join())
     .digest("hex");
   const folder = join(cacheFolder(), "quantized");
-  const path = join(folder, `${component}-${precision}-${hash.slice(0, 32)}.safetensors`);
+  const path = join(folder, `${component}-int${bits}-${hash.slice(0, 32)}.safetensors`);
   const known = await completeFile(path);
   if (known !== undefined) return merged(source, known);
 
-  notify(`converting the ${component.replace("_", " ")} of ${source.folder} to ${precision}, once`);
+  notify(`converting the ${component.replace("_", " ")} of ${source.folder} to int${bits}, once`);
   const temporary = `${path}.${randomBytes(8).toString("hex")}.tmp`;
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const includes = (name: string): boolean => name !== EMBEDDING;
-    await writeQuantizedFile(source, temporary, { bits: precision === "int8" ? 8 : 4, includes, isMatrix });
+    await writeQuantizedFile(source, temporary, { bits, includes, isMatrix });
     await rename(temporary, path);
     const made = await openSafetensors(path);
     const [sha256] = await checkWeights([{ folder, tensors: made.tensors }], cacheFolder());

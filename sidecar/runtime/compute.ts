@@ -5,8 +5,8 @@ import type { GraphPrecision } from "../onnx/graph-builder";
 export type ExecutionProvider = "cpu" | "webgpu" | "cuda";
 
 /**
- * The number format of a computation: float32 everywhere; float16 where a network bears it (on GPUs); matrix products of
- * 8-bit integers with weights of 8 or 4 bits in the text encoder and the transformer (on the CPU).
+ * The number format of a computation: float32 everywhere; float16 where a network bears it (on GPUs); or, on the
+ * CPU, matrix products of 8-bit integers in text encoder and transformer, `int4` with a text encoder of 4-bit weights.
  */
 export type Precision = "fp32" | "fp16" | "int8" | "int4";
 

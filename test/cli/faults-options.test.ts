@@ -49,7 +49,8 @@ const CHOICES: readonly Refusal[] = [
   ...generate("--scheduler", ["", "ddim", "SCM", "constructor", "scm"]),
   ...generate("--vae-tiling", ["", "sometimes", "ON"]),
   ...generate("--provider", ["", "tpu", "webgpu", "cuda"]),
-  ...generate("--precision", ["", "int8", "fp16"]),
+  ...generate("--precision", ["", "int2", "fp16"]),
+  ...generate("--precision", ["int8", "int4"], ["--provider", "webgpu"]),
   { args: ["generate", "a fox", ...SPRINT, "--scheduler", "flow-dpm-solver"], names: /--scheduler/ },
   { args: ["generate", "a fox", ...SPRINT, "--scheduler", "flow-match-euler"], names: /--scheduler/ },
   // Without a GPU these cannot be used, and say what they would need.
