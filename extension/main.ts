@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import { PictureGenerator } from "./generation/picture-generator";
+import { LastPlace } from "./insert/last-place";
 import type { Services } from "./services";
 import { serveArguments } from "./settings";
 import { SidecarClient } from "./sidecar/sidecar-client";
@@ -12,8 +13,9 @@ export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel("Sana", { log: true });
   sidecar = new SidecarClient(context, log, serveArguments);
   const generator = new PictureGenerator(sidecar);
-  context.subscriptions.push(log, sidecar, generator);
-  const services: Services = { context, log, sidecar, generator };
+  const lastPlace = new LastPlace();
+  context.subscriptions.push(log, sidecar, generator, lastPlace);
+  const services: Services = { context, log, sidecar, generator, lastPlace };
   registerSidecarCommands(services);
 }
 

@@ -1,0 +1,38 @@
+import * as vscode from "vscode";
+import { shiftedSpan, type Span } from "./shifted-span";
+
+/** A place in a document that moves with the text around it, and with the file when it is renamed. */
+export class TrackedPlace implements vscode.Disposable {
+  private span: Span;
+  private current: vscode.Uri;
+  private readonly subscription: vscode.Disposable;
+
+  constructor(document: vscode.TextDocument, range: vscode.Range) {
+    this.current = document.uri;
+    this.span = { start: document.offsetAt(range.start), end: document.offsetAt(range.end) };
+    this.subscription = vscode.Disposable.from(
+      vscode.workspace.onDidChangeTextDocument(({ document: changed, contentChanges }) => {
+        if (changed.uri.toString() !== this.current.toString()) return;
+        // The changes of one event are told from the last to the first, each in the text before all of them.
+        for (const change of contentChanges) this.span = shiftedSpan(this.span, change);
+      }),
+      vscode.workspace.onDidRenameFiles(({ files }) => {
+        const renamed = files.find(({ oldUri }) => oldUri.toString() === this.current.toString());
+        if (renamed !== undefined) this.current = renamed.newUri;
+      }),
+    );
+  }
+
+  get uri(): vscode.Uri {
+    return this.current;
+  }
+
+  /** Where the place is now, in its document as it is open now. */
+  rangeIn(document: vscode.TextDocument): vscode.Range {
+    return new vscode.Range(document.positionAt(this.span.start), document.positionAt(this.span.end));
+  }
+
+  dispose(): void {
+    this.subscription.dispose();
+  }
+}
