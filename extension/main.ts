@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import { PictureGenerator } from "./generation/picture-generator";
+import { registerIllustrate } from "./illustrate/register-illustrate";
 import { LastPlace } from "./insert/last-place";
 import type { Services } from "./services";
 import { serveArguments } from "./settings";
@@ -17,6 +18,7 @@ export function activate(context: vscode.ExtensionContext): void {
   context.subscriptions.push(log, sidecar, generator, lastPlace);
   const services: Services = { context, log, sidecar, generator, lastPlace };
   registerSidecarCommands(services);
+  registerIllustrate(services);
 }
 
 /** Called by VS Code before the window closes; it waits some seconds for the process to end. */

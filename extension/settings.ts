@@ -13,6 +13,14 @@ export function pictureSettings(): Pick<GenerateParams, "model" | "provider" | "
   };
 }
 
+/** `sana.defaults`: what pictures that are made outside the panel are made with. */
+export function pictureDefaults(): Partial<GenerateParams> {
+  const defaults = vscode.workspace.getConfiguration("sana").get<Record<string, unknown>>("defaults", {});
+  const known = ["width", "height", "steps", "guidanceScale", "negativePrompt"];
+  // The sidecar checks the values and names the one that is not allowed.
+  return Object.fromEntries(Object.entries(defaults).filter(([name]) => known.includes(name)));
+}
+
 /** The part of the `serve` command line that settings decide; they count from the next start on. */
 export function serveArguments(): readonly string[] {
   const minutes = vscode.workspace.getConfiguration("sana").get<number>("idleMinutes", 10);

@@ -3,35 +3,45 @@ import type { Services } from "../services";
 import { linkPath } from "./destination";
 import { InsertFailure } from "./insert-failure";
 import { pictureMarkup } from "./markup";
+import { cellOf } from "./notebook-cell";
 import { storePicture, type MadePicture, type StoredCopy } from "./store-picture";
 
 /** A place in an open document; a range that is not empty is replaced. */
 export interface InsertTarget {
   readonly document: vscode.TextDocument;
   readonly range: vscode.Range;
+  /** Whether the picture becomes a paragraph of its own below the lines of the range, which stay as they are. */
+  readonly below?: boolean;
 }
+
+/** `linked`: the document refers to the picture where it was made, so that must stay. */
+export type InsertOutcome = "copied" | "linked" | "not-inserted";
 
 /**
  * Copies a picture into the document's folder for pictures and refers to it, in one undo step, at the target or, where
- * none is given, where the cursor last was. Tells the user what stands in the way; resolves to whether it is done.
+ * none is given, where the cursor last was. Tells the user what stands in the way.
  */
-export async function insertPicture(services: Services, picture: MadePicture, target?: InsertTarget): Promise<boolean> {
+export async function insertPicture(
+  services: Services,
+  picture: MadePicture,
+  findTarget: () => Promise<InsertTarget | undefined> = () => services.lastPlace.find(),
+): Promise<InsertOutcome> {
   try {
-    return await insert(picture, target ?? (await services.lastPlace.find()));
+    return await insert(picture, await findTarget());
   } catch (error) {
     services.log.warn(`a picture was not inserted: ${error instanceof Error ? error.name : "unknown error"}`);
-    await tell(error, picture);
-    return false;
+    void tellNotInserted(error, picture.picturePath);
+    return "not-inserted";
   }
 }
 
-async function insert(picture: MadePicture, target: InsertTarget | undefined): Promise<boolean> {
+async function insert(picture: MadePicture, target: InsertTarget | undefined): Promise<InsertOutcome> {
   if (target === undefined) {
     throw new InsertFailure(
       vscode.l10n.t("Open the document that the picture should go into and put the cursor there."),
     );
   }
-  const { document, range } = target;
+  const { document } = target;
   const cell = cellOf(document);
   // A picture of a code cell goes into a Markdown cell below it.
   if (cell?.kind === vscode.NotebookCellKind.Code) {
@@ -46,8 +56,8 @@ async function insert(picture: MadePicture, target: InsertTarget | undefined): P
   const base = cell?.notebook.uri ?? document.uri;
   const edited = (link: string): vscode.WorkspaceEdit => {
     const edit = new vscode.WorkspaceEdit();
-    const valid = document.validateRange(range);
-    edit.replace(document.uri, valid, markupAt(document, valid, link, picture.prompt));
+    const { range, text } = target.below === true ? textBelow(target, link, picture) : textAt(target, link, picture);
+    edit.replace(document.uri, range, text);
     return edit;
   };
   if (base.scheme === "untitled") return insertUntitled(picture, target, edited);
@@ -60,10 +70,10 @@ async function withCopy(
   document: vscode.TextDocument,
   base: vscode.Uri,
   edited: (link: string) => vscode.WorkspaceEdit,
-): Promise<boolean> {
+): Promise<InsertOutcome> {
   const copy = await storePicture(picture, document, base);
   await apply(edited(linkPath(base.path, copy.uri.path)), copy);
-  return true;
+  return "copied";
 }
 
 /** Nothing stays behind of a picture whose document cannot be written to. */
@@ -76,9 +86,9 @@ async function apply(edit: vscode.WorkspaceEdit, copy?: StoredCopy): Promise<voi
 /** A document without a file has no folder that a path could start from. */
 async function insertUntitled(
   picture: MadePicture,
-  { document, range }: InsertTarget,
+  { document, range, below }: InsertTarget,
   edited: (link: string) => vscode.WorkspaceEdit,
-): Promise<boolean> {
+): Promise<InsertOutcome> {
   const save = vscode.l10n.t("Save the Document");
   const absolute = vscode.l10n.t("Insert with Its Full Path");
   const choice = await vscode.window.showInformationMessage(
@@ -89,18 +99,22 @@ async function insertUntitled(
   );
   if (choice === absolute) {
     await apply(edited(picture.picturePath.replaceAll("\\", "/")));
-    return true;
+    return "linked";
   }
-  if (choice !== save) return false;
+  if (choice !== save) throw new InsertFailure(vscode.l10n.t("The picture was not inserted."));
   const [start, end] = [document.offsetAt(range.start), document.offsetAt(range.end)];
   const uri = await vscode.workspace.saveAs(document.uri);
-  if (uri === undefined) return false;
+  if (uri === undefined) throw new InsertFailure(vscode.l10n.t("The picture was not inserted."));
   const saved = await vscode.workspace.openTextDocument(uri);
-  return insert(picture, { document: saved, range: new vscode.Range(saved.positionAt(start), saved.positionAt(end)) });
+  const place = new vscode.Range(saved.positionAt(start), saved.positionAt(end));
+  return insert(picture, { document: saved, range: place, below: below ?? false });
 }
 
 /** A document whose file system takes no files. */
-async function insertVirtual(picture: MadePicture, edited: (link: string) => vscode.WorkspaceEdit): Promise<boolean> {
+async function insertVirtual(
+  picture: MadePicture,
+  edited: (link: string) => vscode.WorkspaceEdit,
+): Promise<InsertOutcome> {
   const saveAs = vscode.l10n.t("Save the Picture As…");
   const absolute = vscode.l10n.t("Insert with Its Full Path");
   const choice = await vscode.window.showInformationMessage(
@@ -111,10 +125,11 @@ async function insertVirtual(picture: MadePicture, edited: (link: string) => vsc
   );
   if (choice === absolute) {
     await apply(edited(picture.picturePath.replaceAll("\\", "/")));
-    return true;
+    return "linked";
   }
-  if (choice === saveAs) await savePictureAs(picture);
-  return false;
+  if (choice !== saveAs) throw new InsertFailure(vscode.l10n.t("The picture was not inserted."));
+  await savePictureAs(picture);
+  return "not-inserted";
 }
 
 async function savePictureAs({ picturePath }: MadePicture): Promise<void> {
@@ -123,23 +138,35 @@ async function savePictureAs({ picturePath }: MadePicture): Promise<void> {
   if (target !== undefined) await vscode.workspace.fs.copy(source, target, { overwrite: true });
 }
 
-function markupAt(document: vscode.TextDocument, range: vscode.Range, link: string, prompt: string): string {
-  const before = document.lineAt(range.start).text.slice(0, range.start.character);
-  const after = document.lineAt(range.end).text.slice(range.end.character);
-  return pictureMarkup(document.languageId, { path: link, alt: prompt }, { before, after });
+interface NewText {
+  readonly range: vscode.Range;
+  readonly text: string;
 }
 
-function cellOf(document: vscode.TextDocument): vscode.NotebookCell | undefined {
-  if (document.uri.scheme !== "vscode-notebook-cell") return undefined;
-  for (const notebook of vscode.workspace.notebookDocuments) {
-    const cell = notebook.getCells().find((candidate) => candidate.document === document);
-    if (cell !== undefined) return cell;
-  }
-  return undefined;
+function textAt({ document, range }: InsertTarget, path: string, { prompt }: MadePicture): NewText {
+  const valid = document.validateRange(range);
+  const before = document.lineAt(valid.start).text.slice(0, valid.start.character);
+  const after = document.lineAt(valid.end).text.slice(valid.end.character);
+  return { range: valid, text: pictureMarkup(document.languageId, { path, alt: prompt }, { before, after }) };
 }
 
-/** The picture itself is safe where it was made: the user can take it from there. */
-async function tell(error: unknown, { picturePath }: MadePicture): Promise<void> {
+function textBelow({ document, range }: InsertTarget, path: string, { prompt }: MadePicture): NewText {
+  const { line } = document.validateRange(range).end;
+  const last = document.lineAt(line);
+  const markup = pictureMarkup(document.languageId, { path, alt: prompt }, { before: "", after: "" });
+  // An empty line is a paragraph's end; one that is there already is not doubled.
+  const above = last.isEmptyOrWhitespace
+    ? line > 0 && !document.lineAt(line - 1).isEmptyOrWhitespace
+      ? "\n"
+      : ""
+    : "\n\n";
+  const isFollowed = line + 1 < document.lineCount && !document.lineAt(line + 1).isEmptyOrWhitespace;
+  const end = last.range.end;
+  return { range: new vscode.Range(end, end), text: above + markup + (isFollowed ? "\n" : "") };
+}
+
+/** Says why a picture did not get where it should; it is safe where it was made, and can be taken from there. */
+export async function tellNotInserted(error: unknown, picturePath: string): Promise<void> {
   const line = error instanceof Error ? error.message : String(error);
   const message = error instanceof InsertFailure ? line : vscode.l10n.t("The picture could not be inserted: {0}", line);
   const trust = vscode.l10n.t("Manage Workspace Trust");

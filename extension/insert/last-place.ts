@@ -21,15 +21,9 @@ export class LastPlace implements vscode.Disposable {
     );
   }
 
-  /** The document, opened again where it was closed, and the selection in it; undefined where there was none. */
+  /** The document and the selection in it; undefined where there was none. Throws where the file is gone. */
   async find(): Promise<{ document: vscode.TextDocument; range: vscode.Range } | undefined> {
-    if (this.place === undefined) return undefined;
-    const { uri } = this.place;
-    const open = vscode.workspace.textDocuments.find((document) => document.uri.toString() === uri.toString());
-    // An untitled document that was closed is gone.
-    if (open === undefined && uri.scheme === "untitled") return undefined;
-    const document = open ?? (await vscode.workspace.openTextDocument(uri));
-    return { document, range: this.place.rangeIn(document) };
+    return this.place?.open();
   }
 
   dispose(): void {

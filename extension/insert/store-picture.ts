@@ -50,6 +50,16 @@ export async function storePicture(
   throw new InsertFailure(vscode.l10n.t('There are too many pictures named "{0}".', name));
 }
 
+/**
+ * Copies a picture to a path beside or below `base`, where there is no file yet. Throws an InsertFailure where the path
+ * is not allowed or taken, and what the file system says.
+ */
+export async function storePictureAt(picturePath: string, base: vscode.Uri, target: vscode.Uri): Promise<void> {
+  await allowed(target, base, false);
+  if (await writeNew(target, picturePath, await readPicture(picturePath))) return;
+  throw new InsertFailure(vscode.l10n.t("{0} exists already.", vscode.workspace.asRelativePath(target)));
+}
+
 async function destination(document: vscode.TextDocument, base: vscode.Uri, fileName: string): Promise<vscode.Uri> {
   const workspaceFolder = vscode.workspace.getWorkspaceFolder(base);
   const outputFolder = setting<string>("sana", "outputFolder", base, "");

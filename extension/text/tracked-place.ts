@@ -27,6 +27,20 @@ export class TrackedPlace implements vscode.Disposable {
     return this.current;
   }
 
+  /**
+   * The document, opened again where it was closed, and the place in it. Throws where the file is gone; undefined where
+   * it never had one.
+   */
+  async open(): Promise<{ document: vscode.TextDocument; range: vscode.Range } | undefined> {
+    const uri = this.current;
+    const open = vscode.workspace.textDocuments.find((document) => document.uri.toString() === uri.toString());
+    if (open !== undefined) return { document: open, range: this.rangeIn(open) };
+    if (uri.scheme === "untitled") return undefined;
+    const document = await vscode.workspace.openTextDocument(uri);
+    await vscode.window.showTextDocument(document, { preserveFocus: true, preview: false });
+    return { document, range: this.rangeIn(document) };
+  }
+
   /** Where the place is now, in its document as it is open now. */
   rangeIn(document: vscode.TextDocument): vscode.Range {
     return new vscode.Range(document.positionAt(this.span.start), document.positionAt(this.span.end));
