@@ -3,7 +3,7 @@
 // a VS Code to try it in.
 import { build } from "esbuild";
 import { readdirSync, rmSync } from "node:fs";
-import { leaveOutUnusedLanguageFeatures } from "./language-features.mjs";
+import { smallLanguageClient } from "./language-client.mjs";
 
 const common = {
   bundle: true,
@@ -39,7 +39,7 @@ await build({
   outdir: "dist",
   sourcemap: "external",
   minify: true,
-  plugins: [leaveOutUnusedLanguageFeatures],
+  plugins: [smallLanguageClient],
 });
 await build({
   bundle: true,

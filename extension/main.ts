@@ -1,10 +1,12 @@
 import * as vscode from "vscode";
+import { registerGenerateImageTool } from "./agents/generate-image-tool";
 import { PictureGenerator } from "./generation/picture-generator";
 import { registerIllustrate } from "./illustrate/register-illustrate";
 import { LastPlace } from "./insert/last-place";
 import type { Services } from "./services";
 import { serveArguments } from "./settings";
 import { SidecarClient } from "./sidecar/sidecar-client";
+import { registerStatus } from "./status/register-status";
 import { registerSidecarCommands } from "./sidecar/sidecar-commands";
 
 let sidecar: SidecarClient | undefined;
@@ -19,6 +21,8 @@ export function activate(context: vscode.ExtensionContext): void {
   const services: Services = { context, log, sidecar, generator, lastPlace };
   registerSidecarCommands(services);
   registerIllustrate(services);
+  registerStatus(services);
+  registerGenerateImageTool(services);
 }
 
 /** Called by VS Code before the window closes; it waits some seconds for the process to end. */

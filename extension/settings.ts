@@ -21,6 +21,13 @@ export function pictureDefaults(): Partial<GenerateParams> {
   return Object.fromEntries(Object.entries(defaults).filter(([name]) => known.includes(name)));
 }
 
+/** Folders to look for further checkpoints in, beside the bundled one. */
+export function modelFolders(): readonly string[] {
+  const { model } = pictureSettings();
+  const folders = vscode.workspace.getConfiguration("sana").get<string[]>("modelFolders", []);
+  return [...(typeof model === "string" ? [model] : []), ...folders.filter((folder) => folder.trim() !== "")];
+}
+
 /** The part of the `serve` command line that settings decide; they count from the next start on. */
 export function serveArguments(): readonly string[] {
   const minutes = vscode.workspace.getConfiguration("sana").get<number>("idleMinutes", 10);

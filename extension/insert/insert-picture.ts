@@ -71,7 +71,7 @@ async function withCopy(
   base: vscode.Uri,
   edited: (link: string) => vscode.WorkspaceEdit,
 ): Promise<InsertOutcome> {
-  const copy = await storePicture(picture, document, base);
+  const copy = await storePicture(picture, base, document);
   await apply(edited(linkPath(base.path, copy.uri.path)), copy);
   return "copied";
 }

@@ -27,13 +27,13 @@ const MAX_NUMBER = 10_000;
 
 /**
  * Copies a picture to where the settings want the pictures of a document: `base` is its URI or that of the notebook
- * that it is a cell of. A file that is there already keeps its name; the same picture is not stored twice. Throws an
+ * that it is a cell of; without a document, as if there were one of that URI. A file that is there already keeps its name; the same picture is not stored twice. Throws an
  * InsertFailure where the folder is not allowed, and what the file system says.
  */
 export async function storePicture(
   picture: MadePicture,
-  document: vscode.TextDocument,
   base: vscode.Uri,
+  document: vscode.TextDocument | null,
 ): Promise<StoredCopy> {
   const settings = vscode.workspace.getConfiguration("sana", base);
   const template = settings.get("fileName", "${prompt}");
@@ -41,7 +41,7 @@ export async function storePicture(
   const name = fileNameFrom(template, { ...picture, documentName, date: new Date() });
   const content = await readPicture(picture.picturePath);
   for (let number = 1; number <= MAX_NUMBER; number += 1) {
-    const target = await destination(document, base, numberedName(name, number));
+    const target = await destination(base, document, numberedName(name, number));
     if (await sameContent(target, content)) return { uri: target, undo: () => Promise.resolve() };
     if (await writeNew(target, picture.picturePath, content)) {
       return { uri: target, undo: async () => vscode.workspace.fs.delete(target) };
@@ -60,10 +60,14 @@ export async function storePictureAt(picturePath: string, base: vscode.Uri, targ
   throw new InsertFailure(vscode.l10n.t("{0} exists already.", vscode.workspace.asRelativePath(target)));
 }
 
-async function destination(document: vscode.TextDocument, base: vscode.Uri, fileName: string): Promise<vscode.Uri> {
+async function destination(
+  base: vscode.Uri,
+  document: vscode.TextDocument | null,
+  fileName: string,
+): Promise<vscode.Uri> {
   const workspaceFolder = vscode.workspace.getWorkspaceFolder(base);
   const outputFolder = setting<string>("sana", "outputFolder", base, "");
-  const isMarkdown = document.languageId === "markdown";
+  const isMarkdown = document?.languageId === "markdown";
   const copyFiles = setting<Record<string, string>>("markdown", "copyFiles.destination", base, {});
   const path = destinationOf({
     documentPath: base.path,
@@ -71,7 +75,7 @@ async function destination(document: vscode.TextDocument, base: vscode.Uri, file
     fileName,
     outputFolder: outputFolder.value,
     copyFilesDestination: isMarkdown ? copyFiles.value : {},
-    matches: (pattern) => vscode.languages.match({ pattern }, document) > 0,
+    matches: (pattern) => document !== null && vscode.languages.match({ pattern }, document) > 0,
   });
   const target = base.with({ path });
   const byUser = outputFolder.value === "" ? copyFiles.byUser : outputFolder.byUser;

@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { parseToolInput, TOOL_LIMITS } from "../../../extension/agents/tool-input";
+
+interface Property {
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly maxLength?: number;
+}
+
+describe("what an agent asks for", () => {
+  it("is taken as it is, one picture by default", () => {
+    const input = { prompt: "一只红狐 🦊", width: 512, height: 256, steps: 8, seed: 7, path: "images/a fox.png" };
+    assert.deepEqual(parseToolInput(input), { ...input, count: 1 });
+    assert.deepEqual(parseToolInput({ prompt: "fox", count: 4, negativePrompt: "" }), {
+      prompt: "fox",
+      count: 4,
+      negativePrompt: "",
+    });
+  });
+
+  it("is refused with the names of what is not allowed", () => {
+    for (const [input, message] of [
+      [{}, /^prompt /],
+      [{ prompt: " \n" }, /^prompt must not be empty$/],
+      [{ prompt: "x".repeat(2001) }, /^prompt must have at most 2000 characters$/],
+      [{ prompt: "x", width: 4096 }, /^width must be 1024 or less$/],
+      [{ prompt: "x", height: 100.5 }, /^height must be a whole number; height must be 128 or more$/],
+      [{ prompt: "x", count: 5 }, /^count must be 4 or less$/],
+      [{ prompt: "x", steps: 0 }, /^steps must be 1 or more$/],
+      [{ prompt: "x", seed: -1 }, /^seed must not be negative$/],
+      [{ prompt: "x", model: "/etc" }, /^model /],
+      [null, /^the input /],
+    ] as const) {
+      assert.throws(() => parseToolInput(input), { message }, JSON.stringify(input));
+    }
+  });
+
+  it("never leaves the workspace folder", () => {
+    for (const path of [
+      "../a.png",
+      "a/../../b.png",
+      "/etc/a.png",
+      "C:/a.png",
+      "a\\..\\b.png",
+      "a//b.png",
+      "./a.png",
+      "a.jpg",
+      ".png",
+      "a/.png",
+      "a\u0000.png",
+      "a./b.png",
+      "..../a.png",
+    ]) {
+      assert.throws(() => parseToolInput({ prompt: "x", path }), /path must be a path inside/, path);
+    }
+    for (const path of ["a.png", "a/b/c.PNG", "图片/狐.png", ".github/a.png", "a..b.png"]) {
+      assert.equal(parseToolInput({ prompt: "x", path }).path, path);
+    }
+  });
+
+  it("has the limits that package.json tells the agent", () => {
+    const manifest = JSON.parse(readFileSync("package.json", "utf8")) as {
+      contributes: { languageModelTools: { inputSchema: { properties: Record<string, Property> } }[] };
+    };
+    const { properties } = manifest.contributes.languageModelTools[0]!.inputSchema;
+    for (const side of ["width", "height"]) {
+      assert.deepEqual(
+        [properties[side]!.minimum, properties[side]!.maximum],
+        [TOOL_LIMITS.minSide, TOOL_LIMITS.maxSide],
+      );
+    }
+    assert.equal(properties["count"]!.maximum, TOOL_LIMITS.maxCount);
+    assert.equal(properties["steps"]!.maximum, TOOL_LIMITS.maxSteps);
+    assert.equal(properties["prompt"]!.maxLength, TOOL_LIMITS.maxPrompt);
+    assert.equal(properties["seed"]!.maximum, Number.MAX_SAFE_INTEGER);
+    assert.deepEqual(Object.keys(properties).sort(), [
+      "count",
+      "height",
+      "negativePrompt",
+      "path",
+      "prompt",
+      "seed",
+      "steps",
+      "width",
+    ]);
+  });
+});
