@@ -52,6 +52,22 @@ module.exports = {
       to: { path: "^sidecar/(?!checkpoint/|errors|tensor/)" },
     },
     {
+      name: "server-does-not-compute",
+      comment: "what computes blocks its thread, so the server reaches it through the worker's process only",
+      severity: "error",
+      from: { path: "^sidecar/server/" },
+      to: {
+        path: "^sidecar/(cli|runtime|generation/(run|open-model)|worker/(?!messages|worker-process))",
+        dependencyTypesNot: ["type-only"],
+      },
+    },
+    {
+      name: "worker-does-not-know-the-server",
+      severity: "error",
+      from: { path: "^sidecar/worker/" },
+      to: { path: "^sidecar/(cli|server)/" },
+    },
+    {
       name: "protocol-stands-alone",
       comment: "clients import it: schemas, types and constants, nothing of the server",
       severity: "error",
@@ -62,7 +78,7 @@ module.exports = {
       name: "only-the-extension-knows-vscode",
       severity: "error",
       from: { pathNot: "^(extension|test)/" },
-      to: { path: "^(vscode|vscode-languageclient)" },
+      to: { path: "^(vscode$|vscode-languageclient)" },
     },
     {
       name: "the-protocol-is-all-that-is-shared",

@@ -28,7 +28,11 @@ rmSync("dist", { recursive: true, force: true });
 await build({
   ...common,
   define,
-  entryPoints: { sana: "sidecar/main.ts", "provider-probe": "sidecar/runtime/provider-probe.ts" },
+  entryPoints: {
+    sana: "sidecar/main.ts",
+    "provider-probe": "sidecar/runtime/provider-probe.ts",
+    "inference-worker": "sidecar/worker/main.ts",
+  },
   outdir: "dist",
   sourcemap: "external",
 });

@@ -132,7 +132,11 @@ const GenerateParams = v.strictObject({
 });
 
 const Notice = v.strictObject({
-  kind: oneOf(["prompt-truncated", "negative-prompt-truncated", "precision-fallback", "provider-fallback"]),
+  /**
+   * `provider-choice` comes with the first picture of a model: what `auto` chose and why, a fall-back included.
+   * `converting`: weights were converted to 8 or 4 bits, which takes long and happens once.
+   */
+  kind: oneOf(["prompt-truncated", "negative-prompt-truncated", "precision-fallback", "provider-choice", "converting"]),
   /** One line for people. */
   message: text,
 });
@@ -294,7 +298,10 @@ export type ModelsResult = v.InferOutput<typeof ModelsResult>;
 const EstimateParams = v.strictObject({ ...computation, image: orDefault(startImage) });
 
 const EstimateResult = v.strictObject({
-  /** Peak memory of making the picture, and what is free for it now, what the worker already holds included. */
+  /**
+   * The least memory that the picture can be made with, and what is free for it now, what the worker already holds
+   * included. Where more is free, networks stay loaded from one picture to the next.
+   */
   neededBytes: count,
   freeBytes: count,
   /** Whether `sana/generate` would be allowed to try. */

@@ -5,6 +5,7 @@ import { serializeSafetensors } from "../checkpoint/safetensors";
 import { SanaError } from "../errors";
 import { fileNameFromPrompt } from "../files/file-name";
 import { checkOutputTargets, writeOutputFiles, type OutputTarget } from "../files/output-file";
+import { pictureNeed, requireMemory } from "../generation/picture-need";
 import { prepareRun, type Run, type RunOptions } from "../generation/run";
 import { Timings } from "../generation/timings";
 import { writeParameters, type GenerationParameters } from "../image/generation-parameters";
@@ -98,6 +99,8 @@ async function generate(argument: string | undefined, options: GenerateOptions):
   const attempt = async (compute: ComputeChoice): Promise<{ run: Run; result: GenerationResult }> => {
     const model = await openModel(options.model, compute, notify);
     const run = await prepareRun({ ...options, model, prompt, seed }, cancellation.signal);
+    const cost = { ...options, precision: model.compute.precision, startsFromImage: options.image !== undefined };
+    requireMemory((await pictureNeed(options.model, cost)).bytes);
     // Those of an attempt that failed are not in the way of the next one's.
     await discardPreviews();
     if (options.previews !== undefined) previews.writer = await openPreviews(options.previews, { ...options, run });

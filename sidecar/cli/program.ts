@@ -5,6 +5,7 @@ import { embedCommand } from "./embed";
 import { encodeCommand } from "./encode";
 import { generateCommand } from "./generate";
 import { inspectCommand } from "./inspect";
+import { serveCommand } from "./serve";
 import { tokenizeCommand } from "./tokenize";
 
 declare const PROGRAM_VERSION: string;
@@ -47,16 +48,6 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
 
 function inheritSettings(command: Command, program: Command): Command {
   return command.copyInheritedSettings(program).allowExcessArguments(false);
-}
-
-/** The server is not part of this version; the command exists so that programs that ask for it get a clear answer. */
-function serveCommand(): Command {
-  return new Command("serve")
-    .description("serve requests over stdio (not available yet)")
-    .option("--stdio", "speak over stdin and stdout")
-    .action(() => {
-      throw new SanaError("unsupported", "serve is not available in this version; use generate");
-    });
 }
 
 function report(error: unknown): number {

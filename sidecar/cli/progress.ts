@@ -2,7 +2,7 @@ import { SingleBar } from "cli-progress";
 import type { GenerationEvent } from "../pipeline/events";
 
 /** Roughly what each stage takes, in steps of the denoiser, so that the time left covers loading and decoding too. */
-const STAGE_WEIGHTS = { "read-prompt": 2, "encode-image": 2, "load-transformer": 2, decode: 2 };
+const STAGE_WEIGHTS = { "read-prompt": 2, "encode-image": 2, "load-transformer": 2, denoise: 0, decode: 2 };
 
 type Stage = keyof typeof STAGE_WEIGHTS;
 
@@ -10,6 +10,7 @@ const STAGE_NAMES: Record<Stage, string> = {
   "read-prompt": "reading the prompt",
   "encode-image": "reading the picture",
   "load-transformer": "loading the transformer",
+  denoise: "first step",
   decode: "decoding",
 };
 

@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import { link, lstat, open, realpath, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join, parse, resolve, sep } from "node:path";
 import { SanaError } from "../errors";
+import { removeAbandonedFiles, temporaryName } from "./temporary-file";
 import { systemErrorCode, systemErrorReason } from "./system-error";
 
 /**
@@ -29,7 +29,8 @@ const NO_HARD_LINKS = new Set(["EPERM", "EACCES", "ENOTSUP", "EOPNOTSUPP", "ENOS
 
 /**
  * Checks before any work is done that files can be written to all targets later: the folder exists and a file can be
- * made in it (tried, and removed again), the target is free or may be replaced, no target is named twice.
+ * made in it (tried, and removed again), the target is free or may be replaced, no target is named twice. Temporary
+ * files that a process left there when it was killed are removed.
  * Symbolic links, folders and devices are never replaced: writing through a link could change a file elsewhere.
  * Throws "output-failed" naming the path. What passes here can still fail later, when the disk fills up meanwhile.
  */
@@ -39,7 +40,10 @@ export async function checkOutputTargets(targets: readonly OutputTarget[]): Prom
   for (const target of targets) {
     await checkTarget(target);
     const folder = resolve(dirname(target.path));
-    if (!tried.has(folder)) await removeQuietly(await stage(target.path, new Uint8Array(0)));
+    if (!tried.has(folder)) {
+      await removeQuietly(await stage(target.path, new Uint8Array(0)));
+      await removeAbandonedFiles(folder);
+    }
     tried.add(folder);
     // Two paths may lead to the same folder, which exists for certain by now.
     const place = join(await realpath(folder), basename(target.path));
@@ -96,7 +100,7 @@ async function checkTarget({ path, ifExists }: OutputTarget): Promise<void> {
 
 /** Writes the bytes to a new file with an unpredictable name in the folder of `path`, down to the disk. */
 async function stage(path: string, bytes: Uint8Array): Promise<string> {
-  const temporary = join(dirname(path), `.sana-${randomBytes(8).toString("hex")}.tmp`);
+  const temporary = join(dirname(path), temporaryName());
   try {
     const handle = await open(temporary, "wx");
     try {

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { writeQuantizedFile } from "../checkpoint/quantized-file";
@@ -10,6 +10,7 @@ import { SanaError } from "../errors";
 import { cacheFolder } from "../files/cache-folder";
 import { writeOutputFiles } from "../files/output-file";
 import { systemErrorReason } from "../files/system-error";
+import { removeAbandonedFiles, temporaryName } from "../files/temporary-file";
 
 /** Changes when the same source would give other numbers. */
 const FORMAT_VERSION = 1;
@@ -51,9 +52,10 @@ export async function quantizedWeights(
   if (known !== undefined) return merged(source, known);
 
   notify(`converting the ${component.replace("_", " ")} of ${source.folder} to int${bits}, once`);
-  const temporary = `${path}.${randomBytes(8).toString("hex")}.tmp`;
+  const temporary = join(folder, temporaryName());
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
+    await removeAbandonedFiles(folder);
     const includes = (name: string): boolean => name !== EMBEDDING;
     await writeQuantizedFile(source, temporary, { bits, includes, isMatrix });
     await rename(temporary, path);

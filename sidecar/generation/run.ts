@@ -27,6 +27,7 @@ import { runSprintPipeline } from "../pipeline/sprint-pipeline";
 import { createScm } from "../scheduler/scm";
 import { checkLatents, checkStepNoise, readLatentsFile } from "./latents-file";
 import type { OpenModel } from "./open-model";
+import { pictureDefaults } from "./picture-defaults";
 
 declare const PROGRAM_VERSION: string;
 
@@ -66,11 +67,12 @@ export async function prepareRun(options: RunOptions, signal: AbortSignal): Prom
   const { checkpoint, defaults, scheduler, configs, models } = model;
   const isSprint = checkpoint.pipeline === "SanaSprintPipeline";
 
+  const usual = pictureDefaults(checkpoint, { defaults, transformer: configs.transformer });
   const numbers = {
-    width: options.width ?? defaults.width ?? configs.transformer.sampleSize * 32,
-    height: options.height ?? defaults.height ?? configs.transformer.sampleSize * 32,
-    numInferenceSteps: options.steps ?? defaults.numInferenceSteps ?? (isSprint ? 2 : 20),
-    guidanceScale: options.guidanceScale ?? defaults.guidanceScale ?? 4.5,
+    width: options.width ?? usual.width,
+    height: options.height ?? usual.height,
+    numInferenceSteps: options.steps ?? usual.numInferenceSteps,
+    guidanceScale: options.guidanceScale ?? usual.guidanceScale,
   };
   checkNumbers(numbers);
   if (isSprint && (options.negativePrompt ?? "") !== "") {
@@ -82,7 +84,7 @@ export async function prepareRun(options: RunOptions, signal: AbortSignal): Prom
   const shape = latentShape(size, configs);
   const latents = options.latents === undefined ? null : await readLatentsFile(options.latents);
   if (latents !== null) checkLatents(options.latents!, latents, shape);
-  const start = await readStartImage(options, { size, numInferenceSteps: numbers.numInferenceSteps });
+  const start = await readStartImage(options, { ...numbers, size, usualStrength: usual.strength });
   const steps = numbers.numInferenceSteps;
   const stepCount = steps - (start === null ? 0 : firstStep(steps, start.image.strength));
   if (latents !== null && isSprint) checkStepNoise(options.latents!, latents, stepCount);
@@ -140,18 +142,16 @@ export async function prepareRun(options: RunOptions, signal: AbortSignal): Prom
   };
 }
 
-const DEFAULT_STRENGTH = 0.6;
-
 /** The picture to start from, resized to the size that is generated, and the SHA-256 of its file. */
 async function readStartImage(
   options: RunOptions,
-  generation: { size: Size; numInferenceSteps: number },
+  generation: { size: Size; numInferenceSteps: number; usualStrength: number },
 ): Promise<{ image: StartImage; sha256: string } | null> {
   if (options.image === undefined) {
     if (options.strength === undefined) return null;
     throw new SanaError("invalid-parameter", "--strength needs --image: it says how much of that picture is redrawn");
   }
-  const strength = options.strength ?? DEFAULT_STRENGTH;
+  const strength = options.strength ?? generation.usualStrength;
   // Refused before the picture is read.
   firstStep(generation.numInferenceSteps, strength);
   const bytes = await readInputFile(options.image, { maxBytes: MAX_IMAGE_FILE_BYTES });

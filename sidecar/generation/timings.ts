@@ -38,5 +38,6 @@ const PHASE_OF_STAGE = {
   "read-prompt": "prompt",
   "encode-image": "image",
   "load-transformer": "load",
+  denoise: "steps",
   decode: "decode",
 } as const;

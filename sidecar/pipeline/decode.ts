@@ -66,7 +66,8 @@ export async function encodeImage(
   return { data: latents.data.map((value) => value * config.scalingFactor), dims: latents.dims };
 }
 
-function usesTiles(tiling: VaeTiling, image: { height: number; width: number; channels: number }): boolean {
+/** Whether a picture of that size (pixels) goes through the autoencoder in tiles; `channels` are its outermost stage's. */
+export function usesTiles(tiling: VaeTiling, image: { height: number; width: number; channels: number }): boolean {
   if (tiling === "off" || !needsTiles(image.height, image.width)) return false;
   const bytes = image.height * image.width * image.channels * Float32Array.BYTES_PER_ELEMENT * LIVE_PLANES;
   return tiling === "on" || bytes > TILING_THRESHOLD_BYTES;

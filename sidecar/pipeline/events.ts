@@ -2,7 +2,10 @@ import type { FloatTensor } from "../tensor/float-tensor";
 
 /** What a pipeline yields while it works. */
 export type GenerationEvent =
-  | { readonly type: "stage"; readonly stage: "read-prompt" | "encode-image" | "load-transformer" | "decode" }
+  | {
+      readonly type: "stage";
+      readonly stage: "read-prompt" | "encode-image" | "load-transformer" | "denoise" | "decode";
+    }
   /** The prompt was longer than the model reads; the rest was cut off. */
   | { readonly type: "prompt-truncated"; readonly prompt: "prompt" | "negative prompt" }
   | {

@@ -41,7 +41,7 @@ export interface Size {
 }
 
 // The 4K models' widest pictures have sides of 8192 pixels.
-const MAX_SIDE = 8192;
+export const MAX_SIDE = 8192;
 const MAX_STEPS = 1000;
 // The reference asks for it whatever the autoencoder's compression is.
 const SIZE_MULTIPLE = 32;

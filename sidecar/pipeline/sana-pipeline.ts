@@ -64,6 +64,7 @@ export async function* runSanaPipeline(
   const transformer = await models.transformer();
   try {
     const conditioning = await transformer.condition(texts);
+    yield { type: "stage", stage: "denoise" };
     const total = request.numInferenceSteps - start;
     for (let step = 0; step < total; step += 1) {
       throwIfCancelled(signal);

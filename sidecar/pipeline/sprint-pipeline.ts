@@ -58,6 +58,7 @@ export async function* runSprintPipeline(
   let denoised: Float32Array = latents;
   try {
     const conditioning = await transformer.condition(encoded.map(({ embeds }) => embeds));
+    yield { type: "stage", stage: "denoise" };
     const guidance = Math.fround(
       Math.fround(request.guidanceScale) * Math.fround(checkpoint.transformer.guidanceEmbedsScale),
     );

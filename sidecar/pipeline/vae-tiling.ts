@@ -6,7 +6,7 @@ import type { FloatTensor } from "../tensor/float-tensor";
  */
 
 /** Side of a tile in pixels, and how far one tile lies from the next. */
-const TILE_SIZE = 512;
+export const TILE_SIZE = 512;
 const TILE_STRIDE = 448;
 
 type Run = (tile: FloatTensor) => Promise<FloatTensor>;

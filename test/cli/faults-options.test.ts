@@ -67,8 +67,8 @@ const CHOICES: readonly Refusal[] = [
   { args: ["decode", ...MODEL, "--latents", "x", ...TARGET, "--provider", "webgpu"], names: /--provider/ },
   { args: ["decode", ...MODEL, "--latents", "x", ...TARGET, "--vae-tiling", "1"], names: /--vae-tiling/ },
   { args: ["encode", ...MODEL, ...IMAGE, ...TARGET, "--precision", "fp16"], names: /--precision/ },
-  { args: ["serve"], names: /serve/ },
-  { args: ["serve", "--stdio"], names: /serve/ },
+  { args: ["serve", "--idle-minutes", "0"], names: /--idle-minutes/ },
+  { args: ["serve", "--model", ""], names: /--model/ },
 ];
 
 const PATHS: readonly Refusal[] = [

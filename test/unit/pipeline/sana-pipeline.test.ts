@@ -134,7 +134,7 @@ describe("runSanaPipeline", () => {
     });
     assert.deepEqual(
       events.map((event) => (event.type === "stage" ? event.stage : event.type)),
-      ["read-prompt", "load-transformer", ...Array<string>(8).fill("step"), "decode"],
+      ["read-prompt", "load-transformer", "denoise", ...Array<string>(8).fill("step"), "decode"],
     );
     assert.deepEqual(result.image.dims, [1, 3, 96, 64]);
     assert.equal(result.image.data[0], Math.fround(result.latents.data[0]! / 0.5));
