@@ -96,7 +96,9 @@ function compare(runs: readonly string[], settings: Settings): void {
       for (const { size, step, decode, png, picture } of results) {
         const ms = (seconds: number): string => (1000 * seconds).toFixed(1);
         const closeness =
-          size === COMPARED_SIZE ? comparison(join(folder, REFERENCE), join(folder, run)) : ["", "", ""];
+          size === COMPARED_SIZE && runs.includes(REFERENCE)
+            ? comparison(join(folder, REFERENCE), join(folder, run))
+            : ["", "", ""];
         rows.push([run, `${size}`, ms(step), ms(decode), ms(png), picture.toFixed(2), ...closeness]);
       }
     }
