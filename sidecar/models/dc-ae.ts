@@ -279,15 +279,15 @@ function convolution(
   );
 }
 
-/** RMSNorm over the channels of every pixel, with weight and bias; float32 inside. */
-function channelRmsNorm(graph: GraphBuilder, input: Value, name: string, channels: number): Value {
+/** RMSNorm over the channels of every pixel, with weight and bias. */
+function channelRmsNorm(graph: GraphBuilder, x: Value, name: string, channels: number): Value {
   // SimplifiedLayerNormalization works on the last axis; two transpositions and it take less time than the sum of
   // squares along another axis.
-  const pixels = transpose(graph, graph.toFloat32(input), [0, 2, 3, 1]);
-  const scale = graph.float32Weight(`${name}.weight`, [channels]);
+  const pixels = transpose(graph, x, [0, 2, 3, 1]);
+  const scale = graph.weight(`${name}.weight`, [channels]);
   const scaled = rmsNorm(graph, pixels, { scale, epsilon: NORM_EPSILON });
-  const shifted = graph.op("Add", [scaled, graph.float32Weight(`${name}.bias`, [channels])]);
-  return graph.fromFloat32(transpose(graph, shifted, [0, 3, 1, 2]));
+  const shifted = graph.op("Add", [scaled, graph.weight(`${name}.bias`, [channels])]);
+  return transpose(graph, shifted, [0, 3, 1, 2]);
 }
 
 function activate(graph: GraphBuilder, x: Value, activation: AutoencoderActivation): Value {

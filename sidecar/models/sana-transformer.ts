@@ -426,7 +426,7 @@ function normalizeAcrossHeads(
 /** The rows of a [count, width] table as [width] vectors. */
 function rowsOf(graph: GraphBuilder, table: Value, count: number): Value[] {
   return Array.from({ length: count }, (_, row) =>
-    graph.op("Squeeze", [graph.op("Gather", [table, graph.integers([row])], { axis: 0 }), graph.integers([0])]),
+    graph.op("Gather", [table, graph.integer(row)], { axis: 0 }),
   );
 }
 

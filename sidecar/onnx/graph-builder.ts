@@ -170,8 +170,17 @@ export class GraphBuilder {
 
   /** A 1-D int64 constant: shapes, axes, indices. */
   integers(values: readonly number[]): Value {
+    return this.int64Constant(values, [values.length]);
+  }
+
+  /** An int64 scalar: an index that takes its axis away. */
+  integer(value: number): Value {
+    return this.int64Constant([value], []);
+  }
+
+  private int64Constant(values: readonly number[], dimensions: readonly number[]): Value {
     const data = BigInt64Array.from(values, BigInt);
-    return this.inlineInitializer("int64", new Uint8Array(data.buffer), [values.length]);
+    return this.inlineInitializer("int64", new Uint8Array(data.buffer), dimensions);
   }
 
   /**

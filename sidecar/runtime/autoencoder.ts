@@ -3,7 +3,7 @@ import type { WeightDirectory } from "../checkpoint/weights";
 import { buildDecoder, buildEncoder } from "../models/dc-ae";
 import type { OnnxModel } from "../onnx/graph-builder";
 import type { FloatTensor } from "../tensor/float-tensor";
-import { autoencoderPrecision, type ComputeChoice, type ExecutionProvider } from "./compute";
+import { autoencoderPrecision, type ComputeChoice } from "./compute";
 import { createSession } from "./onnx-session";
 
 /** One half of a loaded AutoencoderDC: maps float32 [batch, channels, height, width] to the same kind. */
@@ -22,7 +22,7 @@ export function prepareDecoder(
   compute: ComputeChoice,
 ): () => Promise<AutoencoderHalf> {
   const model = buildDecoder(config, weights, autoencoderPrecision(compute));
-  return () => loadHalf(model, { provider: compute.provider, input: "latents", output: "image" });
+  return () => loadHalf(model, compute, { input: "latents", output: "image" });
 }
 
 /** The same for the encoder: a picture in −1…1, sides multiples of the compression, to latents that are not scaled. */
@@ -32,14 +32,19 @@ export function prepareEncoder(
   compute: ComputeChoice,
 ): () => Promise<AutoencoderHalf> {
   const model = buildEncoder(config, weights, autoencoderPrecision(compute));
-  return () => loadHalf(model, { provider: compute.provider, input: "image", output: "latents" });
+  return () => loadHalf(model, compute, { input: "image", output: "latents" });
 }
 
 async function loadHalf(
   model: OnnxModel,
-  names: { provider: ExecutionProvider; input: string; output: string },
+  compute: ComputeChoice,
+  names: { input: string; output: string },
 ): Promise<AutoencoderHalf> {
-  const session = await createSession(model, { runsOften: true, provider: names.provider });
+  const session = await createSession(model, {
+    runsOften: true,
+    provider: compute.provider,
+    exact: compute.precision === "fp32",
+  });
   return {
     run: async (input) => (await session.run({ [names.input]: input }, [names.output]))[names.output]!,
     release: () => session.release(),

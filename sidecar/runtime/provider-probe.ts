@@ -14,7 +14,9 @@ async function probe(provider: ExecutionProvider): Promise<ProbeAnswer> {
   try {
     await multiply(provider, "float32");
   } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) };
+    // ONNX Runtime's own words, not the advice that is added to them.
+    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+    return { error: cause instanceof Error ? cause.message : String(cause) };
   }
   // Where float16 fails, float32 still works.
   const float16 = await multiply(provider, "float16").then(

@@ -16,8 +16,8 @@ export function prepareTextEncoder(
 ): () => Promise<TextEncoder> {
   const precision = graphPrecision(compute);
   const model = buildTextEncoder(config, weights, precision === "float16" ? "float32" : precision);
-  const { provider } = compute;
-  return async () => new TextEncoder(config, weights, await createSession(model, { runsOften: false, provider }));
+  const options = { runsOften: false, provider: compute.provider, exact: compute.precision === "fp32" };
+  return async () => new TextEncoder(config, weights, await createSession(model, options));
 }
 
 /** A text that has been encoded, or the beginning of one. */

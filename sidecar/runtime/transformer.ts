@@ -29,7 +29,11 @@ export function prepareTransformer(
     precision: graphPrecision(compute),
   });
   return async () =>
-    new Transformer(config, conditioning, await createSession(denoiser, { runsOften: true, provider }));
+    new Transformer(
+      config,
+      conditioning,
+      await createSession(denoiser, { runsOften: true, provider, exact: compute.precision === "fp32" }),
+    );
 }
 
 /** What the prompt contributes to every denoiser call of one picture. */
