@@ -5,8 +5,8 @@ import { reshape, rmsNorm, silu, sizesOf, transpose } from "../onnx/ops";
 
 /**
  * AutoencoderDC (DC-AE) as two ONNX graphs. Activations are [batch, channels, height, width] in the graph's precision;
- * the core of the linear attention and the RMSNorms are float32 in either: their sums of squares and of products over
- * a whole picture overflow float16, and the attention's epsilon would be 0 there.
+ * the core of the linear attention is float32 in either: its sums over a whole picture overflow float16, and its epsilon
+ * would be 0 there. The RMSNorms form their means in float32.
  * Source: diffusers models/autoencoders/autoencoder_dc.py, SanaMultiscaleLinearAttention in attention_processor.py.
  */
 
