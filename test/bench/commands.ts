@@ -1,27 +1,40 @@
 import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 import { note } from "./comparison";
+import type { Precision } from "../../sidecar/runtime/compute";
 import type { Command } from "./contestant";
 
 const PROMPT = "a red fox jumping over a frozen lake at dawn, oil painting";
 
-/** The command line, as a user calls it. Without `size`, everything by the checkpoint's defaults. */
-export function sana(checkpoint: string, output: string, picture?: { size: number; steps: number }): Command {
-  const { size, steps } = picture ?? {};
+/** The command line, as a user calls it on the CPU. Without `picture`, everything by the checkpoint's defaults. */
+export function sana(
+  checkpoint: string,
+  output: string,
+  picture?: { size: number; steps: number; precision: Precision; latents: string },
+): Command {
+  const { size, steps, precision, latents } = picture ?? {};
   const literal = size === undefined ? [] : ["--no-resolution-binning", "--width", `${size}`, "--height", `${size}`];
   return {
     program: process.execPath,
     args: [
       ...["dist/sana.cjs", "generate", "--model", checkpoint, "--prompt", PROMPT, "--seed", "1", "--json"],
-      ...["--output", output, "--overwrite"],
+      ...["--output", output, "--overwrite", "--provider", "cpu"],
       ...literal,
       ...(steps === undefined ? [] : ["--steps", `${steps}`]),
+      ...(precision === undefined ? [] : ["--precision", precision]),
+      ...(latents === undefined ? [] : ["--save-latents", latents]),
     ],
   };
 }
 
-export function ourContestant(task: string, checkpoint: string): Command {
-  return { program: process.execPath, args: ["dist/bench/sana-contestant.cjs", task, checkpoint, PROMPT] };
+/** `auto`: what the checkpoint was made for. */
+export function ourContestant(
+  task: string,
+  checkpoint: string,
+  { precision = "auto", pixels = 512 }: { precision?: Precision | "auto"; pixels?: number } = {},
+): Command {
+  const args = ["dist/bench/sana-contestant.cjs", task, checkpoint, PROMPT, precision, `${pixels}`];
+  return { program: process.execPath, args };
 }
 
 export function peer(python: string, task: string, checkpoint: string, ...numbers: number[]): Command {

@@ -1,10 +1,10 @@
 """The diffusers side of a comparison: loads one thing, then runs it once for every line on stdin.
 
-    python diffusers_peer.py denoise|decode|prompt|picture CHECKPOINT PROMPT
+    python diffusers_peer.py denoise|compiled-denoise|decode|prompt|picture CHECKPOINT PROMPT
     python diffusers_peer.py first-picture CHECKPOINT PROMPT
     python diffusers_peer.py generate CHECKPOINT PROMPT SIZE STEPS
 
-Everything in float32 and eager, as ``from_pretrained`` gives it, on as many threads as PyTorch takes by itself.
+Everything in float32 and, apart from compiled-denoise (torch.compile), eager, as ``from_pretrained`` gives it, on as many threads as PyTorch takes by itself.
 The last two make one picture and end, with the seconds of each phase as their last line.
 """
 
@@ -28,9 +28,11 @@ TEXT_TOKENS = 300
 Job = Callable[[], object]
 
 
-def load_denoiser(folder: Path) -> Job:
+def load_denoiser(folder: Path, *, compiled: bool) -> Job:
     """Batch of two, as in classifier-free guidance with an empty negative prompt."""
     model = SanaTransformer2DModel.from_pretrained(folder / "transformer", dtype=torch.float32)
+    if compiled:
+        model = torch.compile(model)
     latents = torch.randn(2, model.config.in_channels, LATENT_SIDE, LATENT_SIDE)
     states = torch.randn(2, TEXT_TOKENS, model.config.caption_channels)
     mask = torch.ones(2, TEXT_TOKENS)
@@ -100,8 +102,8 @@ def complex_human_instruction() -> list[str]:
 
 
 def load(task: str, folder: Path, prompt: str) -> Job:
-    if task == "denoise":
-        return load_denoiser(folder)
+    if task in ("denoise", "compiled-denoise"):
+        return load_denoiser(folder, compiled=task == "compiled-denoise")
     if task == "decode":
         return load_decoder(folder)
     if task == "prompt":

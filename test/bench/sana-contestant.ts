@@ -1,26 +1,22 @@
 import { createInterface } from "node:readline";
-import { openAutoencoder, openCheckpoint, openTransformer } from "../../sidecar/checkpoint/diffusers-layout";
 import { openModel } from "../../sidecar/generation/open-model";
 import { tensorToRgb } from "../../sidecar/image/pixels";
 import { KeptModels } from "../../sidecar/pipeline/kept-models";
 import { encodePrompts } from "../../sidecar/pipeline/prompt-encoding";
 import { runSanaPipeline } from "../../sidecar/pipeline/sana-pipeline";
 import { chooseSampling, createFlowScheduler } from "../../sidecar/pipeline/schedulers";
-import { prepareDecoder } from "../../sidecar/runtime/autoencoder";
-import type { Compute } from "../../sidecar/runtime/compute";
-import { prepareTransformer } from "../../sidecar/runtime/transformer";
+import type { ComputeChoice, Precision } from "../../sidecar/runtime/compute";
 import type { FloatTensor } from "../../sidecar/tensor/float-tensor";
 import { TorchCpuGenerator } from "../../sidecar/tensor/torch-random";
 
 /**
  * This program's side of a comparison: loads one thing, then runs it once for every line on stdin.
  *
- *     node sana-contestant.cjs denoise|decode|first-prompt|next-prompt|picture CHECKPOINT PROMPT
+ *     node sana-contestant.cjs denoise|decode|first-prompt|next-prompt|picture CHECKPOINT PROMPT PRECISION [PIXELS]
  */
 
-const CPU: Compute = { provider: "cpu", precision: "fp32" };
-/** Latents of a picture of 512 × 512 pixels. */
-const LATENT_SIDE = 16;
+/** Pixels that one latent stands for along one side, in DC-AE f32. */
+const COMPRESSION = 32;
 /** All that official checkpoints read of a prompt. */
 const TEXT_TOKENS = 300;
 
@@ -30,37 +26,46 @@ interface Job {
   readonly run: () => Promise<unknown>;
 }
 
-async function loadDenoiser(folder: string): Promise<Job> {
-  const { config, weights } = await openTransformer(await openCheckpoint(folder));
-  const transformer = await prepareTransformer(config, weights, CPU)();
+interface Subject {
+  readonly folder: string;
+  readonly prompt: string;
+  readonly compute: ComputeChoice;
+  /** Sides of the latents. */
+  readonly side: number;
+}
+
+async function loadDenoiser({ folder, compute, side }: Subject): Promise<Job> {
+  const { configs, models } = await openModel(folder, compute);
+  const transformer = await models.transformer();
+  const { captionChannels, inChannels } = configs.transformer;
   const conditioning = await transformer.condition([
-    noise([1, config.captionChannels]),
-    noise([TEXT_TOKENS, config.captionChannels]),
+    noise([1, captionChannels]),
+    noise([TEXT_TOKENS, captionChannels]),
   ]);
-  const latents = noise([2, config.inChannels, LATENT_SIDE, LATENT_SIDE]);
+  const latents = noise([2, inChannels, side, side]);
   return { run: () => transformer.denoise({ latents, timestep: 682, guidance: null, conditioning }) };
 }
 
-async function loadDecoder(folder: string): Promise<Job> {
-  const { config, weights } = await openAutoencoder(await openCheckpoint(folder));
-  const decoder = await prepareDecoder(config, weights, CPU)();
-  const latents = noise([1, config.latentChannels, LATENT_SIDE, LATENT_SIDE]);
+async function loadDecoder({ folder, compute, side }: Subject): Promise<Job> {
+  const { configs, models } = await openModel(folder, compute);
+  const decoder = await models.decoder();
+  const latents = noise([1, configs.autoencoder.latentChannels, side, side]);
   return { run: () => decoder.run(latents) };
 }
 
 /** A prompt with the instruction before it and an empty negative prompt. The next prompt finds the instruction read. */
-async function loadTextEncoder(folder: string, options: { prompt: string; isFirst: boolean }): Promise<Job> {
-  const { tokenizer, models: loaders } = await openModel(folder, CPU);
+async function loadTextEncoder({ folder, prompt, compute }: Subject, isFirst: boolean): Promise<Job> {
+  const { tokenizer, models: loaders } = await openModel(folder, compute);
   const models = new KeptModels(loaders, () => true);
-  const encode = (prompt: string): Promise<unknown> =>
-    encodePrompts([prompt, ""], { tokenizer, models, humanInstruction: true, maxSequenceLength: TEXT_TOKENS });
+  const encode = (text: string): Promise<unknown> =>
+    encodePrompts([text, ""], { tokenizer, models, humanInstruction: true, maxSequenceLength: TEXT_TOKENS });
   let count = 0;
   // Another text each time: a program may remember the last one.
   const run = (): Promise<unknown> => {
     count += 1;
-    return encode(`${options.prompt}, number ${count}`);
+    return encode(`${prompt}, number ${count}`);
   };
-  if (!options.isFirst) {
+  if (!isFirst) {
     await encode("another prompt");
     return { run };
   }
@@ -72,17 +77,20 @@ async function loadTextEncoder(folder: string, options: { prompt: string; isFirs
 }
 
 /** The whole way from prompt to pixels, with every network loaded already. */
-async function loadPipeline(folder: string, prompt: string): Promise<Job> {
-  const { checkpoint, configs, defaults, scheduler, tokenizer, models: loaders } = await openModel(folder, CPU);
+async function loadPipeline({ folder, prompt, compute }: Subject): Promise<Job> {
+  const { checkpoint, configs, defaults, scheduler, tokenizer, models: loaders } = await openModel(folder, compute);
   const sampling = chooseSampling(undefined, scheduler);
   if (sampling.kind === "sprint") throw new Error(`${checkpoint.name} is a Sprint checkpoint`);
   const models = new KeptModels(loaders, () => true);
   await Promise.all([models.textEncoder(), models.transformer(), models.decoder()]);
   const steps = defaults.numInferenceSteps ?? 20;
+  let count = 0;
   const run = async (): Promise<void> => {
+    count += 1;
     const events = runSanaPipeline(
       {
-        prompt,
+        // Another text each time: the text encoder remembers the last one.
+        prompt: `${prompt}, number ${count}`,
         negativePrompt: "",
         width: 512,
         height: 512,
@@ -117,26 +125,33 @@ function noise(dims: readonly number[]): FloatTensor {
   return { data: new TorchCpuGenerator(1n).randn(length), dims };
 }
 
-async function load(task: string, folder: string, prompt: string): Promise<Job> {
+async function load(task: string, subject: Subject): Promise<Job> {
   switch (task) {
     case "denoise":
-      return loadDenoiser(folder);
+      return loadDenoiser(subject);
     case "decode":
-      return loadDecoder(folder);
+      return loadDecoder(subject);
     case "first-prompt":
-      return loadTextEncoder(folder, { prompt, isFirst: true });
+      return loadTextEncoder(subject, true);
     case "next-prompt":
-      return loadTextEncoder(folder, { prompt, isFirst: false });
+      return loadTextEncoder(subject, false);
     case "picture":
-      return loadPipeline(folder, prompt);
+      return loadPipeline(subject);
     default:
       throw new Error(`unknown task ${task}`);
   }
 }
 
 async function main(): Promise<void> {
-  const [task, folder, prompt] = process.argv.slice(2) as [string, string, string];
-  const job = await load(task, folder, prompt);
+  const [task, folder, prompt, precision, pixels] = process.argv.slice(2) as [
+    string,
+    string,
+    string,
+    Precision,
+    string,
+  ];
+  const side = Number(pixels) / COMPRESSION;
+  const job = await load(task, { folder, prompt, compute: { provider: "cpu", precision }, side });
   const answer = (value: object): void => {
     process.stdout.write(`${JSON.stringify(value)}\n`);
   };

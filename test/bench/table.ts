@@ -26,7 +26,7 @@ export function gigabytes(peak: PeakMemory | null): string {
   return `${(peak.resident / 1e9).toFixed(2)} (${(peak.anonymous / 1e9).toFixed(2)})`;
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length / 2;
   return (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2;
