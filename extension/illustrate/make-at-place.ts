@@ -23,6 +23,10 @@ export async function makeAtPlace(
     return await vscode.window.withProgress(
       { location, title: vscode.l10n.t("Sana: making a picture"), cancellable: true },
       async (notification, cancellation) => {
+        // The running step is not waited for: for the user it is over.
+        cancellation.onCancellationRequested(() => {
+          placeholder.dispose();
+        });
         let done = 0;
         return await makeDocumentPicture(
           services,

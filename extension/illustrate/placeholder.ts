@@ -7,6 +7,7 @@ export class Placeholder implements vscode.Disposable {
   private readonly subscription: vscode.Disposable;
   private text = "";
   private preview: string | undefined;
+  private isOver = false;
 
   constructor(
     private readonly place: TrackedPlace,
@@ -27,6 +28,7 @@ export class Placeholder implements vscode.Disposable {
 
   /** `preview` is a PNG in base64. */
   show(text: string, preview = this.preview): void {
+    if (this.isOver) return;
     if (text === this.text && preview === this.preview) return;
     this.text = text;
     this.preview = preview;
@@ -34,6 +36,7 @@ export class Placeholder implements vscode.Disposable {
   }
 
   dispose(): void {
+    this.isOver = true;
     this.subscription.dispose();
   }
 
