@@ -11,6 +11,10 @@ const common = {
   target: "node20",
   format: "cjs",
   outExtension: { ".js": ".cjs" },
+  // Picture encoders; evaluated when the first picture needs one.
+  loader: { ".wasm": "binary" },
+  // Its CommonJS form loads its parts in a way that no bundler sees.
+  alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
   // ONNX Runtime is native: its .node files lie beside its JavaScript. `vscode` exists inside VS Code only. The others are for tests and look for their own files.
   external: ["onnxruntime-node", "vscode", "playwright-core", "axe-core"],
   // Libraries that ask for their own location must find it in a CommonJS bundle too.

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { SanaError } from "../../../sidecar/errors";
 import { checkOutputTargets, writeOutputFiles, type IfExists } from "../../../sidecar/files/output-file";
 import { withFolder } from "./temporary-folder";
+import { withoutPrivileges } from "./without-privileges";
 
 /** Makes this file write a large file instead of testing; see "a limit on the size of files". */
 const CHILD_MODE = "write-a-large-file";
@@ -189,15 +190,4 @@ async function fails(writing: Promise<unknown>, message: RegExp): Promise<void> 
     assert.match(error.message, message);
     return true;
   });
-}
-
-/** Permissions do not bind the superuser, so the superuser becomes nobody for a while. */
-async function withoutPrivileges(use: () => Promise<void>): Promise<void> {
-  const isSuperuser = process.geteuid?.() === 0;
-  if (isSuperuser) process.seteuid!(65_534);
-  try {
-    await use();
-  } finally {
-    if (isSuperuser) process.seteuid!(0);
-  }
 }
