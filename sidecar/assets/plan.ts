@@ -128,7 +128,7 @@ async function compare(
       isOther = true;
     }
   }
-  if (missing.length > 0) return { state: "missing", reason: `${missing.join(", ")} does not exist` };
+  if (missing.length > 0) return { state: "missing", reason: `${missing.join(", ")} ${missing.length === 1 ? "does" : "do"} not exist` };
   if (isOther)
     return { state: "out-of-date", reason: "the last build of it was interrupted, or it was another asset's" };
   if (entry!.parameters !== wanted.recipe.parametersHash) {

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { SanaError } from "../errors";
+import { assetsCommand } from "./assets";
 import { decodeCommand } from "./decode";
 import { embedCommand } from "./embed";
 import { encodeCommand } from "./encode";
@@ -32,6 +33,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     encodeCommand(),
     tokenizeCommand(),
     inspectCommand(),
+    assetsCommand(),
     serveCommand(),
   ]) {
     program.addCommand(inheritSettings(command, program));
