@@ -25,13 +25,13 @@ export const MANIFEST_NAME = "sana.assets.json";
 const MAX_MANIFEST_BYTES = 16 * 2 ** 20;
 
 /** UTF-16 units from the text's beginning. */
-export interface TextRange {
+interface TextRange {
   readonly start: number;
   readonly end: number;
 }
 
 /** What is wrong with a manifest and where. */
-export interface ManifestIssue {
+interface ManifestIssue {
   readonly kind: "syntax" | "schema" | "duplicate-path" | "format";
   /** One line that names the key and what is allowed. */
   readonly message: string;

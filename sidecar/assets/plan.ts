@@ -13,7 +13,7 @@ import type { Asset, AssetFile } from "./manifest";
  * - `conflict`: a file is there that this program did not make, or that was changed since
  * - `invalid`: the model cannot make it, or cannot be opened
  */
-export type AssetState = "up-to-date" | "missing" | "out-of-date" | "conflict" | "invalid";
+type AssetState = "up-to-date" | "missing" | "out-of-date" | "conflict" | "invalid";
 
 /** What is to be done about one asset. */
 export interface PlannedAsset {
@@ -128,7 +128,8 @@ async function compare(
       isOther = true;
     }
   }
-  if (missing.length > 0) return { state: "missing", reason: `${missing.join(", ")} ${missing.length === 1 ? "does" : "do"} not exist` };
+  if (missing.length > 0)
+    return { state: "missing", reason: `${missing.join(", ")} ${missing.length === 1 ? "does" : "do"} not exist` };
   if (isOther)
     return { state: "out-of-date", reason: "the last build of it was interrupted, or it was another asset's" };
   if (entry!.parameters !== wanted.recipe.parametersHash) {

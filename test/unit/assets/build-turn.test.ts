@@ -74,7 +74,9 @@ describe("takeBuildTurn", () => {
       leaveBehind(folder, owner, 10 * 60_000);
       const controller = new AbortController();
       const { turn, waits } = take(folder, controller.signal);
-      setTimeout(() => { controller.abort(); }, 100);
+      setTimeout(() => {
+        controller.abort();
+      }, 100);
       await assert.rejects(turn, { code: "cancelled" });
       assert.deepEqual(waits, [1]);
       leaveBehind(folder, owner, 16 * 60_000);
