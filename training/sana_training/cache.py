@@ -1,10 +1,11 @@
 """Stage ``cache``: paints scenes, encodes them and words them, so that training reads only from memory.
 
-    python -m sana_training.cache --dataset D --work W --models M --vae V --scenes 200000 --seconds 160
+    python -m sana_training.cache --dataset D --work W --models M --scenes 200000 --seconds 160
 
 writes ``W/cache-HEIGHTxWIDTH.pt`` for every shape and ``W/cache-validation.pt``: latents (bfloat16 ``[n, 32, h, w]``,
-multiplied by the scaling factor) and the token ids of CAPTION_LANGUAGES wordings of each (int32 ``[n, 5, 32]``, 0 where
-a wording has ended). A finished file is left as it is.
+multiplied by the scaling factor), the token ids of CAPTION_LANGUAGES wordings of each (int32 ``[n, 5, 32]``, 0 where
+a wording has ended), and the scenes themselves, so that the pictures can be painted again. A finished file is left as
+it is.
 """
 
 import argparse
@@ -23,21 +24,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderDC
 from tokenizers import Tokenizer
 
 from .captions import caption
 from .catalogue import Concept, load_catalogue, sprite_key
-from .compose import Painter, SceneBatch, as_batch
+from .compose import Painter, SceneBatch, as_batch, joined
 from .prompts import PROMPT_TOKENS
 from .scenes import SceneSampler, SpriteTable
 from .sprites import read_icon_names
+from .vae import PIXELS_PER_LATENT, load_encoder
+from .waiting import wait_for
 
 # The wordings kept for every scene.
 CAPTION_LANGUAGES = ("en", "en", "zh", "de", "emoji")
-PIXELS_PER_LATENT = 32
 # Latent height and width, and its share of the scenes. About as many tokens each, so that a step costs the same.
-SHAPES = {(16, 16): 0.88, (12, 20): 0.06, (20, 12): 0.06}
+SHAPES = {(16, 16): 0.80, (13, 20): 0.05, (20, 13): 0.05, (12, 21): 0.05, (21, 12): 0.05}
 _CHUNK = 1024
 _VALIDATION_SCENES = 2048
 _SEEDS_PER_SHAPE = 1_000_000
@@ -106,7 +107,8 @@ class LatentEncoder:
     """Pictures to scaled latents. Square pictures are many enough to be worth compiling for."""
 
     def __init__(self, vae: Path, device: str) -> None:
-        self._vae = AutoencoderDC.from_pretrained(vae).to(device).eval().to(memory_format=torch.channels_last)
+        encoder, self._scaling = load_encoder(vae)
+        self._encoder = encoder.to(device).eval().to(memory_format=torch.channels_last)
         self._device = device
         self._compiled = torch.compile(self._run, dynamic=False) if device == "cuda" else self._run
 
@@ -114,11 +116,11 @@ class LatentEncoder:
         """float32 ``[n, 32, h / 32, w / 32]`` for pictures ``[n, 3, h, w]`` in [-1, 1]."""
         encode = self._compiled if pictures.shape[2] == pictures.shape[3] else self._run
         with torch.no_grad():
-            return encode(pictures).float() * self._vae.config.scaling_factor
+            return encode(pictures).float() * self._scaling
 
     def _run(self, pictures: torch.Tensor) -> torch.Tensor:
         with torch.autocast(self._device, torch.bfloat16, enabled=self._device == "cuda"):
-            return self._vae.encode(pictures, return_dict=False)[0]
+            return self._encoder(pictures)
 
 
 @dataclass(frozen=True)
@@ -128,12 +130,12 @@ class CacheOptions:
     dataset: Path
     work: Path
     models: Path
-    vae: Path
     scenes: int
     seconds: float
     processes: int
     batch: int
     device: str
+    when: Path | None = None
 
 
 def build_caches(options: CacheOptions) -> None:
@@ -145,9 +147,12 @@ def build_caches(options: CacheOptions) -> None:
     validation = options.work / "cache-validation.pt"
     if not missing and validation.exists():
         return
+    encoder = LatentEncoder(options.models / "vae", options.device)
+    if options.when is not None:
+        encoder(torch.zeros(options.batch, 3, 512, 512, device=options.device).to(memory_format=torch.channels_last))
+        wait_for(options.when)
     world = load_world(options.dataset, options.work)
     painter = Painter(options.work / "sprites.npy", world.table.recolourings, options.device)
-    encoder = LatentEncoder(options.vae, options.device)
     print(
         f"painter ready, {len(world.catalogue)} concepts, {len(world.table.recolourings)} recoloured drawings",
         flush=True,
@@ -186,15 +191,15 @@ class _CacheBuilder:
     def build(self, pool: Pool, job: _CacheJob) -> None:
         """Draws scenes until there are enough or the time is over, and writes the file in one go."""
         started = time.monotonic()
-        latents, tokens = [], []
+        scenes, latents, tokens = [], [], []
         for arrays, words in pool.imap(describe, _requests(self._options, job)):
-            latents += self._encoded(
-                SceneBatch(**{name: torch.from_numpy(value) for name, value in arrays.items()}), job.shape
-            )
+            batch = SceneBatch(**{name: torch.from_numpy(value) for name, value in arrays.items()})
+            latents += self._encoded(batch, job.shape)
             tokens.append(torch.from_numpy(words))
+            scenes.append(batch)
             if time.monotonic() - started > job.seconds:
                 break
-        result = {"latents": torch.cat(latents).cpu(), "tokens": torch.cat(tokens)}
+        result = {"latents": torch.cat(latents).cpu(), "tokens": torch.cat(tokens), "scenes": joined(scenes).__dict__}
         partial = job.path.with_suffix(".partial")
         torch.save(result, partial)
         os.replace(partial, job.path)
@@ -224,8 +229,8 @@ def _cache_path(work: Path, shape: tuple[int, int]) -> Path:
     return work / f"cache-{shape[0]}x{shape[1]}.pt"
 
 
-def load_cache(work: Path, shape: tuple[int, int]) -> dict[str, torch.Tensor]:
-    """Latents and tokens of one shape."""
+def load_cache(work: Path, shape: tuple[int, int]) -> dict:
+    """Latents, tokens and scenes of one shape."""
     return torch.load(_cache_path(work, shape), weights_only=True)
 
 
@@ -234,13 +239,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--models", type=Path, required=True, help="checkpoint folder with tokenizer/")
-    parser.add_argument("--vae", type=Path, required=True, help="an ordinary AutoencoderDC folder")
+    parser.add_argument("--models", type=Path, required=True, help="checkpoint folder with tokenizer/ and vae/")
     parser.add_argument("--scenes", type=int, default=200_000)
     parser.add_argument("--seconds", type=float, default=math.inf, help="stop adding scenes after this time")
     parser.add_argument("--processes", type=int, default=max(1, (os.cpu_count() or 2) - 2))
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--when", type=Path, help="prepare, then wait for this file (the sprites) before painting")
     build_caches(CacheOptions(**vars(parser.parse_args())))
 
 

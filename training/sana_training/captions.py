@@ -50,7 +50,7 @@ def plain_caption(scene: Scene, language: str) -> str:
         )
     if scene.relation:
         return f"{phrases[0]} {RELATIONS_EN[scene.relation][0]} {phrases[1]}".lower()
-    return {"en": _joined(phrases, " and "), "zh": "和".join(phrases), "de": _joined(phrases, " und ")}[
+    return {"en": _joined(phrases, " and "), "zh": _chinese_list(phrases), "de": _joined(phrases, " und ")}[
         language
     ].lower()
 
@@ -76,7 +76,7 @@ def with_article(name: str) -> str:
     """The English name with ``a`` or ``an``."""
     lower = name.lower()
     sounds_open = lower[0] in "aeiou" and not lower.startswith(("uni", "eu", "one", "ufo", "us", "ut"))
-    return f"{'an' if sounds_open or lower.startswith(('8-', 'suv', 'x-')) else 'a'} {name}"
+    return f"{'an' if sounds_open or lower.startswith(('8-', 'suv', 'x-', 'hour')) else 'a'} {name}"
 
 
 def _english(scene: Scene, rng: random.Random) -> str:
@@ -135,7 +135,7 @@ def _chinese(scene: Scene, rng: random.Random) -> str:
             relation, phrases = OPPOSITE[relation], phrases[::-1]
         core = f"{phrases[0]}在{phrases[1]}的{rng.choice(RELATIONS_ZH[relation])}"
     else:
-        core = "和".join(phrases) if len(phrases) < 3 else f"{phrases[0]}、{phrases[1]}和{phrases[2]}"
+        core = _chinese_list(phrases)
     core = _with_background(scene, core, rng, "zh")
     return _with_style(scene, core, rng, "zh")
 
@@ -257,6 +257,10 @@ def _coloured(name: str, colour: str | None) -> str:
         if name.startswith(start):
             return f"{start}{colour} {name.removeprefix(start)}"
     return f"{colour} {name}"
+
+
+def _chinese_list(phrases: list[str]) -> str:
+    return "和".join(filter(None, ("、".join(phrases[:-1]), phrases[-1])))
 
 
 def _joined(phrases: list[str], word: str) -> str:

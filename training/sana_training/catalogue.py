@@ -17,9 +17,16 @@ ICON_SETS = (
     "streamline-flex-color",
     "streamline-ultimate-color",
     "streamline-kameleon-color",
+    "streamline-sharp-color",
+    "streamline-freehand-color",
+    "flat-color-icons",
+    "marketeq",
+    "meteocons",
 )
 # From these, every slug becomes a concept of its own; from the others only the drawings of named technical things.
 _SLUG_SETS = ("icon-park", "fluent-color", "streamline-color", "streamline-kameleon-color")
+# Slugs that mean something else than the everyday object of that name.
+_OTHER_MEANING = {"bat", "fan", "lotus", "mouse", "pie", "ring", "rock", "seal", "turkey"}
 _NAMES = Path(__file__).parent / "names"
 _ARTICLE_GROUPS = ("animals-nature", "food-drink", "objects", "travel-places", "activities")
 
@@ -84,6 +91,12 @@ def load_catalogue(dataset: Path, icon_names: list[tuple[str, str]]) -> list[Con
             index = by_name[concept.english]
             objects[index] = replace(objects[index], slugs=concept.slugs)
     technical = [concept for concept in technical if concept.english not in by_name]
+    available = {icon_slug(*name) for name in icon_names} - _OTHER_MEANING
+    available -= {slug for concept in technical + objects for slug in concept.slugs}
+    for index, concept in enumerate(objects):
+        slug = concept.english.replace(" ", "-")
+        if slug in available:
+            objects[index] = replace(concept, slugs=(*concept.slugs, slug))
     known = {concept.key for concept in objects}
     others = [_other_emoji(key, entry) for key, entry in table.items() if key not in known]
     named_slugs = {slug for concept in objects + technical for slug in concept.slugs}

@@ -44,6 +44,10 @@ class SceneBatch:
         """The scenes from ``start`` up to ``end``."""
         return SceneBatch(**{name: value[start:end] for name, value in self.__dict__.items()})
 
+    def picked(self, rows: torch.Tensor) -> "SceneBatch":
+        """The scenes of these rows."""
+        return SceneBatch(**{name: value[rows] for name, value in self.__dict__.items()})
+
     def to(self, device: str) -> "SceneBatch":
         """The same scenes on another device."""
         return SceneBatch(**{name: value.to(device) for name, value in self.__dict__.items()})
@@ -66,6 +70,13 @@ def as_batch(scenes: list[Scene]) -> SceneBatch:
         torch.tensor([BACKGROUNDS.index(scene.background) for scene in scenes], dtype=torch.uint8),
         torch.tensor([COLOURS.index(scene.background_colour or "white") for scene in scenes], dtype=torch.uint8),
         torch.tensor([scene.phase for scene in scenes], dtype=torch.float32).view(number, 4),
+    )
+
+
+def joined(batches: list[SceneBatch]) -> SceneBatch:
+    """One batch after the other."""
+    return SceneBatch(
+        **{name: torch.cat([getattr(batch, name) for batch in batches]) for name in SceneBatch.__dataclass_fields__}
     )
 
 

@@ -1,12 +1,14 @@
 """Stage ``evaluate``: asks two transformers for the same pictures and lets the judge compare them.
 
-    python -m sana_training.evaluate --dataset D --work W --models M --vae V --before T0 --after T1 --output O
+    python -m sana_training.evaluate --dataset D --work W --models M --before T0 --after T1 --decoder DECODER --output O
 
 writes scores.json, answers.jsonl (one line a prompt) and contact sheets under ``O``. Kinds, languages and
-prompts are fixed by a seed; both models get the same noise. The ceiling is the judge's score on painted scenes.
+prompts are fixed by a seed; both models get the same noise. The ceiling is the judge's score on painted scenes; the
+distance is the Fréchet distance between the judge's features of pictures of single things and of painted ones.
 """
 
 import argparse
+import itertools
 import json
 import math
 import random
@@ -16,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderDC
 
 from . import splits
 from .cache import load_world
@@ -30,6 +31,8 @@ from .scenes import COLOURS, OPPOSITE, Scene, SceneSampler, SpriteTable, Subject
 from .sheets import PROBES, save_sheet
 from .text_states import TextStates
 from .transformer import load_transformer
+from .vae import load_autoencoder, replace_decoder
+from .waiting import wait_for
 
 _PAIRS = 24
 _COUNTED = 24
@@ -52,21 +55,18 @@ class Question:
 def questions(
     catalogue: list[Concept], drawable: list[int], coloured: set[tuple[int, str]], limit: int | None = None
 ) -> list[list[Question]]:
-    """Groups of one kind and one language, the most telling first. ``drawable``: catalogue indices with drawings."""
+    """One group a language. ``drawable``: catalogue indices with drawings; ``limit``: questions of a kind."""
     groups = []
     scenes = _scenes([index for index in drawable if catalogue[index].countable], catalogue, coloured)
-    order = [("single", language) for language in LANGUAGES]
-    order += [
-        (kind, language)
-        for language in ("en", "zh", "de")
-        for kind in ("relation", "count", "two", "colour", "two_coloured")
-    ]
-    order += [("count", "emoji"), ("two", "emoji")]
-    for kind, language in order:
+    for language in LANGUAGES:
+        kinds = ("single", "count", "two", "several") if language == "emoji" else tuple(scenes)
         group = []
-        for scene in scenes[kind][:limit]:
-            if all(subject.concept.speaks(language) for subject in scene.subjects):
-                group.append(Question(kind, language, plain_caption(scene, language), scene, _held(scene, language)))
+        for kind in kinds:
+            for scene in scenes[kind][:limit]:
+                if all(subject.concept.speaks(language) for subject in scene.subjects):
+                    group.append(
+                        Question(kind, language, plain_caption(scene, language), scene, _held(scene, language))
+                    )
         groups.append(group)
     return groups
 
@@ -94,6 +94,7 @@ def _scenes(indices: list[int], catalogue: list[Concept], coloured: set[tuple[in
         scenes["count"] += [Scene("count", (subject(index, count=count),), ()) for count in _COUNTS]
     for _ in range(_COLOURED):
         scenes["two"].append(Scene("two", tuple(subject(index) for index in rng.sample(everyday, 2)), ()))
+        scenes["several"].append(Scene("several", tuple(subject(index) for index in rng.sample(everyday, 3)), ()))
     options = sorted(coloured)
     while options and len(scenes["colour"]) < _COLOURED:
         scenes["colour"].append(Scene("colour", (subject(*rng.choice(options)),), ()))
@@ -111,7 +112,7 @@ def _held(scene: Scene, language: str) -> bool:
         subject.colour and splits.held_colour(subject.concept.key, subject.colour) for subject in scene.subjects
     )
     held |= any(splits.held_count(subject.concept.key, subject.count) for subject in scene.subjects)
-    held |= len(keys) == 2 and splits.held_pair(*keys)
+    held |= any(splits.held_pair(*pair) for pair in itertools.combinations(keys, 2))
     return held or (bool(scene.relation) and splits.held_relation(keys[0], scene.relation, keys[1]))
 
 
@@ -148,9 +149,9 @@ class EvaluationOptions:
     dataset: Path
     work: Path
     models: Path
-    vae: Path
     before: Path
     after: Path
+    decoder: Path | None
     output: Path
     seconds: float
     guidance: float
@@ -158,61 +159,149 @@ class EvaluationOptions:
     batch: int
     limit: int | None
     device: str
+    when: Path | None = None
 
 
 def evaluate(options: EvaluationOptions) -> None:
-    """Scores group by group, the two models in turn, so that what is done when time is over can be compared."""
-    started = time.monotonic()
+    """Scores language by language, the two models in turn, so that what is done when time is over can be compared."""
     options.output.mkdir(parents=True, exist_ok=True)
     world = load_world(options.dataset, options.work)
-    judge = Judge(options.work, number_of_classes(world.catalogue), options.device)
-    text = TextStates(options.models, options.device)
-    vae = AutoencoderDC.from_pretrained(options.vae).to(options.device)
-    models = {
-        name: _illustrator(folder, text, vae, options)
-        for name, folder in (("before", options.before), ("after", options.after))
-    }
+    painter = Painter(options.work / "sprites.npy", world.table.recolourings, options.device)
+    models = _illustrators(options)
     sampling = SamplingOptions(options.guidance, options.steps, batch=options.batch)
+    if options.when is not None:
+        models["before"].draw(["a fox"], sampling)
+        wait_for(options.when)
+    started = time.monotonic()
+    judge = Judge(options.work, number_of_classes(world.catalogue), options.device)
+    _save_sheets(options, models)
+    print(f"sheets after {time.monotonic() - started:.0f} s", flush=True)
+    builder = SceneSampler(world.catalogue, world.table, respect_holdouts=False)
+    scores = _Scores(options)
+    for group in questions(world.catalogue, *_drawable(world.catalogue, world.table), options.limit):
+        if time.monotonic() - started > options.seconds:
+            return
+        language = group[0].language
+        prompts = [question.prompt for question in group]
+        pictures = {name: model.draw(prompts, sampling, small) for name, model in models.items()}
+        pictures["ceiling"] = _painted(painter, builder, group)
+        for name, drawn in pictures.items():
+            scores.add(_answers(name, group, judge.look(drawn)))
+        alone = [index for index, question in enumerate(group) if question.kind == "single"]
+        features = {name: judge.describe(drawn[alone]) for name, drawn in pictures.items()}
+        scores.note(
+            "distance",
+            {
+                f"{name} {language}": round(frechet_distance(features[name], features["ceiling"]), 4)
+                for name in models
+            },
+        )
+        print(f"{language} after {time.monotonic() - started:.0f} s", flush=True)
+        shown = alone[:: max(1, len(alone) // 180)]
+        for name in models:
+            save_sheet(
+                options.output / f"objects-{language}-{name}.jpg",
+                pictures[name][shown],
+                [group[index].scene.subjects[0].concept.english for index in shown],
+            )
+        if language == "en":
+            asked = _mixture(group, 2 * options.batch)
+            scores.note("sampling", _compare_sampling(options, models["after"], judge, asked))
+            print(f"samplers after {time.monotonic() - started:.0f} s", flush=True)
+
+
+# Steps and order of the solvers that are compared, then guidance with the default steps.
+_SOLVERS = ((8, 2), (14, 2), (18, 2), (20, 2), (20, 1), (28, 1), (50, 1))
+_GUIDANCE = (3.0, 6.0)
+
+
+def _compare_sampling(
+    options: EvaluationOptions, model: Illustrator, judge: Judge, group: list[Question]
+) -> dict[str, float]:
+    """Share of right answers to the same questions, with the same noise, for each way of sampling."""
+    ways = [(steps, order, options.guidance) for steps, order in _SOLVERS]
+    ways += [(options.steps, 2, guidance) for guidance in _GUIDANCE]
+    shares = {}
+    for steps, order, guidance in ways:
+        sampling = SamplingOptions(guidance, steps, batch=options.batch, order=order)
+        seen = judge.look(model.draw([question.prompt for question in group], sampling, small))
+        right = [is_right(question.scene, found) for question, found in zip(group, seen, strict=True)]
+        name = f"{'Flow-DPM-Solver' if order == 2 else 'Euler'} {steps}, guidance {guidance}"
+        shares[name] = round(sum(right) / len(right), 4)
+    return shares
+
+
+def _mixture(group: list[Question], number: int) -> list[Question]:
+    """``number`` questions of every kind alike, as far as there are enough."""
+    by_kind: dict[str, list[Question]] = defaultdict(list)
+    for question in group:
+        by_kind[question.kind].append(question)
+    for kind, members in by_kind.items():
+        random.Random(kind).shuffle(members)
+    rounds = itertools.zip_longest(*by_kind.values())
+    return [question for row in rounds for question in row if question is not None][:number]
+
+
+def frechet_distance(one: torch.Tensor, other: torch.Tensor) -> float:
+    """Between normal distributions fitted to two sets of features ``[n, d]`` (float64)."""
+    difference = one.mean(0) - other.mean(0)
+    first, second = torch.cov(one.T), torch.cov(other.T)
+    values, vectors = torch.linalg.eigh(first)
+    root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
+    crossed = torch.linalg.eigvalsh(root @ second @ root).clamp_min(0).sqrt().sum()
+    return float(difference.square().sum() + first.trace() + second.trace() - 2 * crossed)
+
+
+class _Scores:
+    """What is known so far, written whenever something is added."""
+
+    def __init__(self, options: EvaluationOptions) -> None:
+        self._folder = options.output
+        self._answers: list[dict] = []
+        self._notes: dict[str, dict] = {
+            "settings": {"guidance": options.guidance, "steps": options.steps, "seeds": 1, "batch": options.batch}
+        }
+
+    def add(self, answers: list[dict]) -> None:
+        self._answers += answers
+        self._write()
+
+    def note(self, name: str, values: dict) -> None:
+        self._notes.setdefault(name, {}).update(values)
+        self._write()
+
+    def _write(self) -> None:
+        scores = {**self._notes, "scores": summary(self._answers)}
+        (self._folder / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
+        lines = [json.dumps(answer, ensure_ascii=False) for answer in self._answers]
+        (self._folder / "answers.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _illustrators(options: EvaluationOptions) -> dict[str, Illustrator]:
+    text = TextStates(options.models, options.device)
+    decoders = {name: load_autoencoder(options.models / "vae") for name in ("before", "after")}
+    if options.decoder is not None:
+        replace_decoder(decoders["after"], options.decoder)
+    models = {}
+    for name, folder in (("before", options.before), ("after", options.after)):
+        transformer, _ = load_transformer(folder, options.device, "triton" if options.device == "cuda" else "shift")
+        if options.device == "cuda":
+            compile_blocks(transformer)
+        vae = decoders[name].to(options.device).to(memory_format=torch.channels_last)
+        models[name] = Illustrator(transformer, text, vae, options.device)
+    return models
+
+
+def _save_sheets(options: EvaluationOptions, models: dict[str, Illustrator]) -> None:
     for name, model in models.items():
         for title, probes in PROBES.items():
             prompts = [prompt for prompt, _ in probes][: options.limit]
-            height, width = (12, 20) if title == "wide" else (16, 16)
+            height, width = (12, 21) if title == "wide" else (16, 16)
             # One batch size for everything: each new shape would be compiled anew.
             sheet = SamplingOptions(options.guidance, options.steps, height, width, batch=options.batch)
             save_sheet(
                 options.output / f"{title}-{name}.jpg", model.draw(prompts, sheet), [label for _, label in probes]
             )
-    print(f"sheets after {time.monotonic() - started:.0f} s", flush=True)
-    painter = Painter(options.work / "sprites.npy", world.table.recolourings, options.device)
-    builder = SceneSampler(world.catalogue, world.table, respect_holdouts=False)
-    groups = questions(world.catalogue, *_drawable(world.catalogue, world.table), options.limit)
-    answers: list[dict] = []
-    for group in groups:
-        if time.monotonic() - started > options.seconds:
-            break
-        pictures = {
-            name: model.draw([question.prompt for question in group], sampling) for name, model in models.items()
-        }
-        for name, drawn in pictures.items():
-            answers += _answers(name, group, judge.look(drawn))
-        answers += _answers("ceiling", group, judge.look(_painted(painter, builder, group)))
-        _write_scores(options, answers)
-        print(f"{group[0].kind} {group[0].language} after {time.monotonic() - started:.0f} s", flush=True)
-        if group[0].kind == "single":
-            shown = range(0, len(group), max(1, len(group) // 96))
-            for name, drawn in pictures.items():
-                save_sheet(
-                    options.output / f"objects-{group[0].language}-{name}.jpg",
-                    small(drawn[list(shown)]),
-                    [group[index].scene.subjects[0].concept.english for index in shown],
-                )
-
-
-def _illustrator(folder: Path, text: TextStates, vae: AutoencoderDC, options: EvaluationOptions) -> Illustrator:
-    transformer, _ = load_transformer(folder, options.device, "shift")
-    if options.device == "cuda":
-        compile_blocks(transformer)
-    return Illustrator(transformer, text, vae, options.device)
 
 
 def _drawable(catalogue: list[Concept], table: SpriteTable) -> tuple[list[int], set[tuple[int, str]]]:
@@ -276,20 +365,13 @@ def _share(group: list[dict]) -> float:
     return round(sum(answer["right"] for answer in group) / len(group), 4)
 
 
-def _write_scores(options: EvaluationOptions, answers: list[dict]) -> None:
-    settings = {"guidance": options.guidance, "steps": options.steps, "seeds": 1}
-    (options.output / "scores.json").write_text(
-        json.dumps({"settings": settings, "scores": summary(answers)}, indent=1) + "\n"
-    )
-    lines = [json.dumps(answer, ensure_ascii=False) for answer in answers]
-    (options.output / "answers.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
 def main() -> None:
     """Command line of the stage."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("dataset", "work", "models", "vae", "before", "after", "output"):
+    for name in ("dataset", "work", "models", "before", "after", "output"):
         parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--decoder", type=Path, help="decoder of the second model; the first has that of --models")
+    parser.add_argument("--when", type=Path, help="prepare, then wait for this file (the judge) before drawing")
     parser.add_argument("--seconds", type=float, default=math.inf, help="start no further group after this time")
     parser.add_argument("--guidance", type=float, default=4.5)
     parser.add_argument("--steps", type=int, default=20)

@@ -4,6 +4,10 @@
 
 CHECKPOINT has ``transformer/`` (int8 rows), ``vae/`` (float16) and ``scheduler/``. The transformer's codes and scales
 are copied as they are; the autoencoder's matrices and convolutions become int8 rows; everything else stays as given.
+
+    python -m sana_training.export --transformer W/transformer --decoder W/decoder.safetensors --output models
+
+puts the results of a further round into an exported checkpoint; the encoder's codes stay as they are.
 """
 
 import argparse
@@ -35,6 +39,19 @@ def export(checkpoint: Path, output: Path) -> None:
     write_json(output / "model_index.json", _model_index())
     sample_size = json.loads((checkpoint / "transformer" / "config.json").read_text())["sample_size"]
     write_json(output / "generation_defaults.json", _generation_defaults(sample_size * 32))
+
+
+def renew(transformer: Path, decoder: Path | None, output: Path) -> None:
+    """Replaces the transformer, and the decoder where there is a new one, of the checkpoint in ``output``."""
+    weights = load_file(transformer / "diffusion_pytorch_model.int8.safetensors")
+    _write_component(transformer, output / "transformer", weights)
+    if decoder is not None:
+        stored = load_file(output / "vae" / WEIGHTS)
+        encoder = {name: weight for name, weight in stored.items() if name.startswith("encoder.")}
+        new = quantise_vae({f"decoder.{name}": weight for name, weight in load_file(decoder).items()})
+        if encoder.keys() | new.keys() != stored.keys():
+            raise SystemExit(f"{decoder}: is not a decoder for {output / 'vae'}")
+        storage.save(encoder | new, output / "vae" / WEIGHTS)
 
 
 def quantise_vae(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -86,10 +103,16 @@ def _generation_defaults(side: int) -> dict[str, object]:
 def main() -> None:
     """Command line of the stage."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", type=Path, required=True, help="trained transformer, vae and scheduler")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--checkpoint", type=Path, help="trained transformer, vae and scheduler")
+    source.add_argument("--transformer", type=Path, help="folder of stage transformer")
+    parser.add_argument("--decoder", type=Path, help="decoder.safetensors of stage autoencoder")
     parser.add_argument("--output", type=Path, required=True, help="checkpoint folder to write into")
     arguments = parser.parse_args()
-    export(arguments.checkpoint, arguments.output)
+    if arguments.checkpoint:
+        export(arguments.checkpoint, arguments.output)
+    else:
+        renew(arguments.transformer, arguments.decoder, arguments.output)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
 """Stage ``judge``: a small detector that says which things a picture shows, where, and in which of the twelve colours.
 
+    python -m sana_training.judge --dataset D --work W --describe 300000     # needs no accelerator
     python -m sana_training.judge --dataset D --work W --seconds 80
 
-It is trained on painted scenes, hold-outs included, with blur, noise and changes of contrast, because what a decoder
+The first writes ``W/judge-scenes.pt``, the second trains on them and writes ``W/judge.pt``. It is trained on painted scenes, hold-outs included, with blur, noise and changes of contrast, because what a decoder
 does to a picture must not decide the answer. It knows the same drawings as the model that it judges: it measures
-whether a prompt gives the right drawing, not whether a new drawing is good. Writes ``W/judge.pt``.
+whether a prompt gives the right drawing, not whether a new drawing is good.
 """
 
 import argparse
 import os
 import random
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,14 +23,17 @@ from torch import nn
 
 from .cache import load_world
 from .catalogue import Concept
-from .compose import Painter, SceneBatch, as_batch
-from .scenes import COLOURS, MAX_ITEMS, SceneSampler
+from .compose import Painter, SceneBatch, as_batch, joined
+from .scenes import COLOURS, MAX_ITEMS, Scene, SceneSampler
+from .waiting import wait_for
 
 JUDGE_SIZE = 256
 GRID = 16
 _CHUNK = 768
 _WIDTH = 48
 _CERTAIN = 0.5
+# Colours are the hardest to tell, and only recoloured drawings have one that is known.
+_KIND_SHARES = {"single": 0.24, "colour": 0.22, "two_coloured": 0.18, "count": 0.14, "relation": 0.14, "several": 0.08}
 
 
 @dataclass(frozen=True)
@@ -78,9 +81,13 @@ class Detector(nn.Module):
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """The map described at the class; values are logits."""
+        return self.head(self.features(pictures))
+
+    def features(self, pictures: torch.Tensor) -> torch.Tensor:
+        """``[n, 8 * width, 16, 16]``, what the head reads."""
         fine = self.fine(self.stem(pictures))
         coarse = F.interpolate(self.coarse(fine), size=fine.shape[-2:], mode="bilinear", align_corners=False)
-        return self.head(self.join(torch.cat([fine, coarse], 1)))
+        return self.join(torch.cat([fine, coarse], 1))
 
 
 @dataclass(frozen=True)
@@ -96,30 +103,40 @@ def _describe(request: _Request) -> tuple[dict[str, np.ndarray], np.ndarray]:
     world = load_world(request.dataset, request.work)
     sampler = SceneSampler(world.catalogue, world.table, respect_holdouts=False)
     rng = random.Random(request.seed)
-    chunks, labels = [], []
-    # Loading the world costs as much as a thousand scenes, so a request is for several chunks.
-    for _ in range(8):
-        scenes = []
-        while len(scenes) < _CHUNK:
-            scenes += [
-                scene
-                for scene in sampler.sample(rng)
-                if all(subject.index < request.classes for subject in scene.subjects)
-            ]
-        scenes = scenes[:_CHUNK]
-        label = torch.full((_CHUNK, MAX_ITEMS, 2), -1, dtype=torch.int64)
-        for row, scene in enumerate(scenes):
-            for column, item in enumerate(scene.items):
-                subject = scene.subjects[item.subject]
-                label[row, column, 0] = subject.index
-                # What colour an ordinary drawing has is not known.
-                label[row, column, 1] = COLOURS.index(subject.colour) if subject.colour else -1
-        chunks.append(as_batch(scenes))
-        labels.append(label)
-    joined = {
-        name: torch.cat([getattr(chunk, name) for chunk in chunks]).numpy() for name in SceneBatch.__dataclass_fields__
-    }
-    return joined, torch.cat(labels).numpy()
+    kinds, shares = list(_KIND_SHARES), list(_KIND_SHARES.values())
+    scenes: list[Scene] = []
+    while len(scenes) < _CHUNK:
+        scenes += [
+            scene
+            for scene in sampler.sample(rng, rng.choices(kinds, shares)[0])
+            if all(subject.index < request.classes for subject in scene.subjects)
+        ]
+    scenes = scenes[:_CHUNK]
+    labels = np.full((_CHUNK, MAX_ITEMS, 2), -1, np.int64)
+    for row, scene in enumerate(scenes):
+        for column, item in enumerate(scene.items):
+            subject = scene.subjects[item.subject]
+            # What colour an ordinary drawing has is not known.
+            labels[row, column] = subject.index, COLOURS.index(subject.colour) if subject.colour else -1
+    return {name: value.numpy() for name, value in as_batch(scenes).__dict__.items()}, labels
+
+
+def describe_scenes(dataset: Path, work: Path, number: int, processes: int) -> None:
+    """Writes ``judge-scenes.pt`` with ``number`` scenes and their labels, unless it is there."""
+    path = work / "judge-scenes.pt"
+    if path.exists():
+        return
+    classes = number_of_classes(load_world(dataset, work).catalogue)
+    requests = [_Request(dataset, work, 20_000_000 + chunk, classes) for chunk in range(-(-number // _CHUNK))]
+    batches, labels = [], []
+    with get_context("spawn").Pool(processes) as pool:
+        for arrays, label in pool.imap(_describe, requests):
+            batches.append(SceneBatch(**{name: torch.from_numpy(value) for name, value in arrays.items()}))
+            labels.append(torch.from_numpy(label))
+    partial = path.with_suffix(".partial")
+    torch.save({"scenes": joined(batches).__dict__, "labels": torch.cat(labels)}, partial)
+    os.replace(partial, path)
+    print(f"{len(requests) * _CHUNK} scenes for the judge", flush=True)
 
 
 def number_of_classes(catalogue: list[Concept]) -> int:
@@ -144,12 +161,12 @@ class JudgeOptions:
     work: Path
     seconds: float
     batch: int
-    processes: int
     device: str
+    when: Path | None = None
 
 
 def train_judge(options: JudgeOptions) -> None:
-    """Writes the judge, unless it is there."""
+    """Writes the judge, unless it is there; scenes may come again, disturbed in another way."""
     path = options.work / "judge.pt"
     if path.exists():
         return
@@ -159,18 +176,22 @@ def train_judge(options: JudgeOptions) -> None:
     painter = Painter(options.work / "sprites.npy", world.table.recolourings, options.device)
     detector = Detector(classes).to(options.device).to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(detector.parameters(), lr=0.0, weight_decay=0.02)
+    described = torch.load(options.work / "judge-scenes.pt", weights_only=True)
+    scenes, names = SceneBatch(**described["scenes"]).to(options.device), described["labels"].to(options.device)
+    wait_for(options.when)
     peak, step, started = 2e-3, 0, time.monotonic()
-    for batch, labels in _batches(options, classes):
-        progress = (time.monotonic() - started) / options.seconds
-        if progress >= 1:
-            break
+    order = torch.randperm(len(scenes), device=options.device)
+    while (progress := (time.monotonic() - started) / options.seconds) < 1:
+        place = step * options.batch % (len(order) - options.batch + 1)
+        rows = order[place : place + options.batch]
+        batch, labels = scenes.picked(rows), names[rows]
         for settings in optimiser.param_groups:
             settings["lr"] = peak * min(1, (step + 1) / 50) * max(0.02, 1 - progress)
         with torch.no_grad():
             pictures = _disturbed(painter.paint(batch, JUDGE_SIZE, JUDGE_SIZE))
         with torch.autocast(options.device, torch.bfloat16, enabled=options.device == "cuda"):
             output = detector(pictures.contiguous(memory_format=torch.channels_last))
-        loss, correct = _judge_loss(output.float(), batch.to(options.device), labels.to(options.device))
+        loss, shares = _judge_loss(output.float(), batch, labels)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -179,31 +200,14 @@ def train_judge(options: JudgeOptions) -> None:
             torch.cuda.synchronize()
         if step % 100 == 0:
             print(
-                f"judge {step} loss {loss.item():.3f} class {correct.item():.3f} {time.monotonic() - started:.0f} s",
+                f"judge {step} loss {loss.item():.3f} class {shares[0].item():.3f} colour {shares[1].item():.3f} "
+                f"{time.monotonic() - started:.0f} s",
                 flush=True,
             )
     partial = path.with_suffix(".partial")
     torch.save(detector.state_dict(), partial)
     os.replace(partial, path)
     print(f"judge trained for {step} steps", flush=True)
-
-
-def _batches(options: JudgeOptions, classes: int) -> Iterator[tuple[SceneBatch, torch.Tensor]]:
-    requests = (_Request(options.dataset, options.work, 20_000_000 + number, classes) for number in range(100_000))
-    with get_context("spawn").Pool(options.processes) as pool:
-        for arrays, labels in pool.imap_unordered(_describe, _bounded(requests, options)):
-            chunk = SceneBatch(**{name: torch.from_numpy(value) for name, value in arrays.items()})
-            for start in range(0, len(chunk), options.batch):
-                yield chunk.part(start, start + options.batch), torch.from_numpy(labels[start : start + options.batch])
-
-
-def _bounded(requests: Iterator[_Request], options: JudgeOptions) -> Iterator[_Request]:
-    """Lets the processes run only as far ahead as the time can use: about 4,000 scenes a second at most."""
-    limit = int(options.seconds * 4000 / (8 * _CHUNK)) + options.processes
-    for number, request in enumerate(requests):
-        if number >= limit:
-            return
-        yield request
 
 
 def _disturbed(pictures: torch.Tensor) -> torch.Tensor:
@@ -215,7 +219,7 @@ def _disturbed(pictures: torch.Tensor) -> torch.Tensor:
     return pictures * contrast + noise * torch.randn_like(pictures)
 
 
-def _judge_loss(output: torch.Tensor, batch: SceneBatch, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _judge_loss(output: torch.Tensor, batch: SceneBatch, labels: torch.Tensor) -> tuple[torch.Tensor, tuple]:
     row, slot = (batch.sprite >= 0).nonzero(as_tuple=True)
     x, y = ((batch.place[row, slot, axis] * GRID).long().clamp(0, GRID - 1) for axis in (0, 1))
     target = torch.zeros(len(output), GRID, GRID, device=output.device)
@@ -233,7 +237,8 @@ def _judge_loss(output: torch.Tensor, batch: SceneBatch, labels: torch.Tensor) -
         colours >= 0
     ).sum().clamp_min(1)
     correct = (centres[:, 1 + len(COLOURS) :].argmax(1) == classes).float().mean()
-    return 10 * presence + named + 0.5 * tinted, correct
+    right_colour = (centres[:, 1 : 1 + len(COLOURS)].argmax(1) == colours)[colours >= 0].float().mean()
+    return 10 * presence + named + tinted, (correct, right_colour)
 
 
 class Judge:
@@ -257,6 +262,15 @@ class Judge:
             found += [self._peaks(*row) for row in zip((presence * peaks).cpu(), labels, colours, strict=True)]
         return found
 
+    @torch.no_grad()
+    def describe(self, pictures: torch.Tensor, batch: int = 128) -> torch.Tensor:
+        """float64 ``[n, 8 * width]``: the features averaged over each picture."""
+        parts = [
+            self._detector.features(small(part.to(self._device))).mean((2, 3)).double().cpu()
+            for part in pictures.split(batch)
+        ]
+        return torch.cat(parts)
+
     @staticmethod
     def _peaks(presence: torch.Tensor, labels: torch.Tensor, colours: torch.Tensor) -> list[Detection]:
         order = presence.flatten().argsort(descending=True)
@@ -278,11 +292,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--describe", type=int, help="only draw up so many scenes")
+    parser.add_argument("--processes", type=int, default=max(1, (os.cpu_count() or 2) - 2))
     parser.add_argument("--seconds", type=float, default=80)
     parser.add_argument("--batch", type=int, default=192)
-    parser.add_argument("--processes", type=int, default=max(1, (os.cpu_count() or 2) - 2))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    train_judge(JudgeOptions(**vars(parser.parse_args())))
+    parser.add_argument("--when", type=Path, help="prepare, then wait for this file before training")
+    arguments = parser.parse_args()
+    if arguments.describe:
+        describe_scenes(arguments.dataset, arguments.work, arguments.describe, arguments.processes)
+    else:
+        train_judge(
+            JudgeOptions(
+                arguments.dataset,
+                arguments.work,
+                arguments.seconds,
+                arguments.batch,
+                arguments.device,
+                arguments.when,
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -78,6 +78,8 @@ def use_fast_layers(model: SanaTransformer2DModel, depthwise: str = "shift") -> 
 
 def compile_blocks(model: SanaTransformer2DModel) -> SanaTransformer2DModel:
     """Compiles the repeated block once for all copies: seconds, where the whole model takes minutes."""
+    # One entry for each picture shape, with and without gradients.
+    torch._dynamo.config.recompile_limit = 64
     for block in model.transformer_blocks:
         block.compile(dynamic=False)
     return model

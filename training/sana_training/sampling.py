@@ -1,6 +1,7 @@
-"""Pictures from prompts: Flow-DPM-Solver++ of order two with classifier-free guidance."""
+"""Pictures from prompts: Flow-DPM-Solver++ of order two, or Euler, with classifier-free guidance."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +22,8 @@ class SamplingOptions:
     latent_width: int = 16
     seed: int = 0
     batch: int = 128
+    # Order of the solver: 2 is Flow-DPM-Solver++, 1 is Euler (of which the former is the same at order one).
+    order: int = 2
 
 
 class Illustrator:
@@ -34,8 +37,16 @@ class Illustrator:
         self._unconditional = text.unconditional()
 
     @torch.no_grad()
-    def draw(self, prompts: list[str], options: SamplingOptions) -> torch.Tensor:
-        """float32 ``[n, 3, h, w]`` in [-1, 1] on the CPU, one picture a prompt; every prompt has its own noise."""
+    def draw(
+        self,
+        prompts: list[str],
+        options: SamplingOptions,
+        finish: Callable[[torch.Tensor], torch.Tensor] = lambda pictures: pictures,
+    ) -> torch.Tensor:
+        """float32 ``[n, 3, h, w]`` in [-1, 1] on the CPU, one picture a prompt; every prompt has its own noise.
+
+        ``finish`` is applied to the pictures on the device.
+        """
         tokens = torch.from_numpy(tokenise(self._text.tokenizer, [prompt.lower().strip() for prompt in prompts]))
         states = self._text.encode(tokens)
         masks = (tokens > 0).to(self._device)
@@ -50,7 +61,7 @@ class Illustrator:
                 _filled(masks[part], options),
                 options,
             )
-            pictures.append(self._decode(latents[: len(noise[part])]))
+            pictures.append(self._decode(latents[: len(noise[part])], finish))
         return torch.cat(pictures)
 
     def _denoise(
@@ -78,19 +89,21 @@ class Illustrator:
             clean = latents - sigma * (plain + options.guidance * (conditional - plain))
             ratio = following / sigma
             moved = ratio * latents + (1 - ratio) * clean
-            if previous is not None and step < options.steps - 1:
+            if options.order == 2 and previous is not None and step < options.steps - 1:
                 span = _half_log_snr(following) - _half_log_snr(sigma)
                 before = (_half_log_snr(sigma) - _half_log_snr(sigmas[step - 1])) / span
                 moved = moved + 0.5 * (1 - ratio) * (clean - previous) / before
             latents, previous = moved, clean
         return latents
 
-    def _decode(self, latents: torch.Tensor, batch: int = 32) -> torch.Tensor:
+    def _decode(
+        self, latents: torch.Tensor, finish: Callable[[torch.Tensor], torch.Tensor], batch: int = 32
+    ) -> torch.Tensor:
         pictures = []
         for part in latents.split(batch):
             with torch.autocast(self._device, torch.bfloat16, enabled=self._device == "cuda"):
                 decoded = self._vae.decode(part / self._vae.config.scaling_factor, return_dict=False)[0]
-            pictures.append(decoded.float().clamp(-1, 1).cpu())
+            pictures.append(finish(decoded.float().clamp(-1, 1)).cpu())
         return torch.cat(pictures)
 
 

@@ -15,7 +15,7 @@ _Choice = TypeVar("_Choice")
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray", "teal")
 RELATIONS = ("left", "right", "above", "below")
 OPPOSITE = {"left": "right", "right": "left", "above": "below", "below": "above"}
-KINDS = ("single", "colour", "count", "two", "relation", "two_coloured", "three")
+KINDS = ("single", "colour", "count", "two", "relation", "two_coloured", "several")
 MAX_ITEMS = 6
 
 # Style -> the sets whose drawings show it. None: no style is asked for.
@@ -34,6 +34,11 @@ STYLE_SETS: dict[str | None, tuple[str, ...]] = {
         "streamline-flex-color",
         "streamline-ultimate-color",
         "streamline-kameleon-color",
+        "streamline-sharp-color",
+        "streamline-freehand-color",
+        "flat-color-icons",
+        "marketeq",
+        "meteocons",
     ),
     "blueprint": ("fluent-emoji-high-contrast", "icon-park"),
 }
@@ -59,13 +64,13 @@ BACKGROUNDS = (
 COLOURED_BACKGROUNDS = ("plain", "gradient", "stripes", "dots")
 
 _KIND_SHARES = {
-    "single": 0.37,
-    "colour": 0.10,
+    "single": 0.33,
+    "colour": 0.11,
     "count": 0.15,
     "two": 0.06,
     "relation": 0.21,
-    "two_coloured": 0.07,
-    "three": 0.04,
+    "two_coloured": 0.08,
+    "several": 0.06,
 }
 _STYLE_SHARES = {
     None: 0.36,
@@ -95,9 +100,8 @@ _BACKGROUND_SHARES = {
     "night": 0.025,
     "sky": 0.025,
 }
-# Left and right are harder to learn than above and below, so they are shown more often.
-_RELATION_SHARES = {"left": 0.33, "right": 0.33, "above": 0.17, "below": 0.17}
 _COUNT_SHARES = {2: 0.26, 3: 0.24, 4: 0.22, 5: 0.14, 6: 0.14}
+_COLOURED_COUNT_SHARE = 0.25
 _TECHNICAL_SHARE = 0.10
 
 # (centres, size) of the things in a square picture; sizes and places in units of its side.
@@ -111,6 +115,13 @@ _LAYOUTS: dict[str, tuple[tuple[tuple[float, float], ...], float]] = {
     "quincunx": (((0.22, 0.25), (0.78, 0.25), (0.22, 0.76), (0.78, 0.76), (0.5, 0.5)), 0.31),
     "rows6": (((0.2, 0.3), (0.5, 0.3), (0.8, 0.3), (0.2, 0.72), (0.5, 0.72), (0.8, 0.72)), 0.27),
 }
+# Things at different distances, the farthest first: (centre, size). What is nearer stands lower and is drawn over it.
+_DEPTH_LAYOUTS: dict[int, tuple[tuple[float, float, float], ...]] = {
+    3: ((0.5, 0.33, 0.30), (0.27, 0.64, 0.40), (0.73, 0.68, 0.42)),
+    4: ((0.30, 0.32, 0.27), (0.70, 0.32, 0.27), (0.26, 0.69, 0.38), (0.72, 0.71, 0.40)),
+    5: ((0.22, 0.31, 0.25), (0.5, 0.27, 0.25), (0.78, 0.31, 0.25), (0.30, 0.70, 0.36), (0.71, 0.71, 0.37)),
+}
+_DEPTH_SHARE = 0.6
 
 
 @dataclass(frozen=True)
@@ -160,12 +171,15 @@ class SpriteTable:
         self._coloured: dict[tuple[str, str, str], int] = {}
         # (rendered drawing, index of the colour), in the order of their numbers.
         self.recolourings: list[tuple[int, int]] = []
+        # The set of every drawing, the recoloured ones included.
+        self.set_names = [name for name, _ in rendered]
         for key, sets in recolourable.items():
             for name, colours in sets.items():
                 for colour in colours:
                     if name in self._by_key[key]:
                         self._coloured[key, name, colour] = len(rendered) + len(self.recolourings)
                         self.recolourings.append((self._by_key[key][name][0], COLOURS.index(colour)))
+                        self.set_names.append(name)
 
     def drawings(self, concept: Concept, style: str | None, colour: str | None) -> list[int]:
         """The drawings of a concept that fit; empty when there are none."""
@@ -218,32 +232,41 @@ class SceneSampler:
         drawings = [self._table.drawings(subject.concept, style, subject.colour) for subject in scene.subjects]
         if not all(drawings):
             return None
-        chosen = [rng.choice(options) for options in drawings]
+        chosen = self._of_one_set(rng, drawings)
         owners = [index for index, subject in enumerate(scene.subjects) for _ in range(subject.count)]
         if scene.relation in ("right", "below"):
             # Places run from left to right and from top to bottom.
             owners.reverse()
-        layout = _layout(rng, scene, len(owners))
-        places = self._places(rng, layout, len(owners))
+        if scene.kind == "several" and rng.random() < _DEPTH_SHARE:
+            places = _places_in_depth(rng, len(owners))
+        else:
+            places = self._places(rng, _layout(rng, scene, len(owners)), len(owners))
         items = tuple(Item(chosen[owner], *place, subject=owner) for owner, place in zip(owners, places, strict=True))
         phase = (rng.random(), rng.random(), rng.random(), rng.random())
         return Scene(**{**scene.__dict__, "items": items, "phase": phase})
 
+    def _of_one_set(self, rng: random.Random, drawings: list[list[int]]) -> list[int]:
+        """One drawing a subject, of the same set where that is possible: one picture, one style."""
+        first = rng.choice(drawings[0])
+        name = self._table.set_names[first]
+        alike = [[index for index in options if self._table.set_names[index] == name] for options in drawings[1:]]
+        return [first, *(rng.choice(same or options) for same, options in zip(alike, drawings[1:], strict=True))]
+
     def _attempt(self, rng: random.Random, kind: str) -> Scene | None:
-        number = {"two": 2, "relation": 2, "two_coloured": 2, "three": 3}.get(kind, 1)
+        number = rng.choice((3, 3, 4, 5)) if kind == "several" else 1 + (kind in ("two", "relation", "two_coloured"))
         indices = [self._pick(rng, kind) for _ in range(number)]
         if len(set(indices)) < number:
             return None
-        coloured = kind in ("colour", "two_coloured")
+        coloured = kind in ("colour", "two_coloured") or (kind == "count" and rng.random() < _COLOURED_COUNT_SHARE)
         colours = rng.sample(COLOURS, number) if coloured else [None] * number
         count = _draw(rng, _COUNT_SHARES) if kind == "count" else 1
         subjects = tuple(
             Subject(self._catalogue[index], index, colour, count)
             for index, colour in zip(indices, colours, strict=True)
         )
-        style = self._style(rng, kind, subjects)
+        style = self._style(rng, coloured, subjects)
         background, background_colour = _background(rng, style, subjects)
-        relation = _draw(rng, _RELATION_SHARES) if kind == "relation" else ""
+        relation = rng.choice(RELATIONS) if kind == "relation" else ""
         scene = Scene(kind, subjects, (), style, background, background_colour, relation)
         if self._respect_holdouts and _held_out(scene):
             return None
@@ -256,11 +279,11 @@ class SceneSampler:
             return rng.choices(self._any, cum_weights=self._any_weights)[0]
         return rng.choice(self._everyday)
 
-    def _style(self, rng: random.Random, kind: str, subjects: tuple[Subject, ...]) -> str | None:
+    def _style(self, rng: random.Random, coloured: bool, subjects: tuple[Subject, ...]) -> str | None:
+        if coloured:
+            return _draw(rng, {style: _STYLE_SHARES[style] for style in _RECOLOURABLE_STYLES})
         if all(not subject.concept.emoji or (subject.concept.slugs and rng.random() < 0.3) for subject in subjects):
             return "icon" if rng.random() < 0.5 else rng.choice((None, None, "sticker", "pixel", "blueprint"))
-        if kind in ("colour", "two_coloured"):
-            return _draw(rng, {style: _STYLE_SHARES[style] for style in _RECOLOURABLE_STYLES})
         return _draw(rng, _STYLE_SHARES)
 
     def _mirrored(self, rng: random.Random, scene: Scene) -> Scene | None:
@@ -296,6 +319,16 @@ class SceneSampler:
             )
             for place in order[:number]
         ]
+
+
+def _places_in_depth(rng: random.Random, number: int) -> list[tuple[float, float, float]]:
+    places = _DEPTH_LAYOUTS[number]
+    flipped = rng.random() < 0.5
+    scale = rng.uniform(0.92, 1.05)
+    return [
+        ((1 - x if flipped else x) + rng.uniform(-0.02, 0.02), y + rng.uniform(-0.02, 0.02), size * scale)
+        for x, y, size in places
+    ]
 
 
 def _layout(rng: random.Random, scene: Scene, number: int) -> str:

@@ -45,7 +45,7 @@ def held_background(key: str, background: str, colour: str) -> bool:
 
 def held_language(key: str, language: str) -> bool:
     """An object is never named in this language: it measures what carries over from the others."""
-    return language != "en" and _share("language", key, language) < 0.08
+    return language != "en" and _share("language", key, language) < 0.03
 
 
 def _share(*parts: str) -> float:

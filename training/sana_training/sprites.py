@@ -48,12 +48,16 @@ def render_all(dataset: Path, work: Path, vips: str, processes: int, only: set[s
     jobs += [job for job in _webp_jobs(dataset) if job[1] in keys]
     with get_context("spawn").Pool(processes, _load_vips, (vips,)) as pool:
         rendered = [item for item in pool.imap(_render_job, jobs, chunksize=32) if item[2] is not None]
-    pictures = np.stack([picture for _, _, picture in rendered])
     (work / "sprites.json").write_text(json.dumps([item[:2] for item in rendered]))
     # Renamed at the end, so that a stage that waits for the file never reads half of it.
-    np.save(work / "sprites.partial.npy", pictures)
-    os.replace(work / "sprites.partial.npy", work / "sprites.npy")
-    print(f"sprites {pictures.shape} of {len(jobs)}", flush=True)
+    partial = work / "sprites.partial.npy"
+    shape = (len(rendered), 4, SPRITE_SIZE, SPRITE_SIZE)
+    file = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+    for row, item in enumerate(rendered):
+        file[row] = item[2]
+    file.flush()
+    os.replace(partial, work / "sprites.npy")
+    print(f"sprites {shape} of {len(jobs)}", flush=True)
 
 
 def trim(picture: np.ndarray) -> np.ndarray | None:

@@ -8,7 +8,7 @@ import torch
 import toy_world
 from tokenizers import Tokenizer
 
-from sana_training import cache, evaluate, judge, transformer
+from sana_training import autoencoder, cache, evaluate, judge, transformer
 from sana_training.text_states import TextStates
 
 
@@ -30,7 +30,7 @@ def world(tmp_path_factory):
     toy_world.write_dataset(root / "dataset")
     toy_world.write_sprites(root / "work")
     toy_world.write_tokenizer(root / "models")
-    toy_world.write_vae(root / "vae")
+    toy_world.write_vae(root / "models" / "vae")
     toy_world.write_transformer(root / "start")
     return root
 
@@ -40,11 +40,14 @@ def test_the_stages_run_and_resume(world, monkeypatch):
     monkeypatch.setattr(evaluate, "TextStates", _ToyStates)
     monkeypatch.setattr(judge, "_CHUNK", 8)
     monkeypatch.setattr(judge, "_WIDTH", 4)
+    monkeypatch.setattr(evaluate, "_SOLVERS", ((1, 2), (1, 1)))
+    monkeypatch.setattr(evaluate, "_GUIDANCE", ())
+    monkeypatch.setattr(autoencoder, "_VALIDATION_SCENES", 4)
+    monkeypatch.setattr(autoencoder, "_WARM_UP", 1)
     options = cache.CacheOptions(
         world / "dataset",
         world / "work",
         world / "models",
-        world / "vae",
         scenes=24,
         seconds=600,
         processes=1,
@@ -53,8 +56,9 @@ def test_the_stages_run_and_resume(world, monkeypatch):
     )
     cache.build_caches(options)
     square = cache.load_cache(world / "work", (16, 16))
-    assert square["latents"].shape == (21, 32, 16, 16)
-    assert square["tokens"].shape == (21, 5, 32)
+    assert square["latents"].shape == (19, 32, 16, 16)
+    assert square["tokens"].shape == (19, 5, 32)
+    assert len(square["scenes"]["sprite"]) == 19
     assert (square["tokens"][:, :, 0] == 2).all()
     finished = (world / "work" / "cache-16x16.pt").stat().st_mtime_ns
     cache.build_caches(options)
@@ -68,14 +72,23 @@ def test_the_stages_run_and_resume(world, monkeypatch):
     _, integers = transformer.load_transformer(world / "work" / "transformer", "cpu", "shift")
     assert integers == transformer.load_transformer(world / "start", "cpu", "shift")[1]
 
-    judge.train_judge(
-        judge.JudgeOptions(world / "dataset", world / "work", seconds=2, batch=8, processes=1, device="cpu")
+    decoder = world / "work" / "decoder.safetensors"
+    autoencoder.train_decoder(
+        autoencoder.DecoderOptions(
+            world / "dataset", world / "work", world / "models", seconds=12, batch=2, rate=3e-3, device="cpu"
+        )
     )
+    errors = json.loads((world / "work" / "decoder.json").read_text())
+    assert errors["after"]["psnr"] > errors["before"]["psnr"]
+
+    judge.describe_scenes(world / "dataset", world / "work", 16, 1)
+    judge.train_judge(judge.JudgeOptions(world / "dataset", world / "work", seconds=2, batch=8, device="cpu"))
     evaluate.evaluate(_evaluation(world))
     scores = json.loads((world / "out" / "scores.json").read_text())["scores"]
     assert set(scores) == {"before", "after", "ceiling"}
     assert scores["before"].keys() == scores["ceiling"].keys()
     assert (world / "out" / "scenes-after.jpg").exists()
+    assert decoder.exists()
 
 
 def _training(world, seconds):
@@ -95,8 +108,9 @@ def _training(world, seconds):
 
 def _evaluation(world):
     return evaluate.EvaluationOptions(
-        world / "dataset", world / "work", world / "models", world / "vae", world / "start", world / "work" / "transformer",
-        world / "out", seconds=600, guidance=4.5, steps=2, batch=2, limit=1, device="cpu",
+        world / "dataset", world / "work", world / "models", world / "start", world / "work" / "transformer",
+        world / "work" / "decoder.safetensors", world / "out", seconds=600, guidance=4.5, steps=2, batch=2, limit=2,
+        device="cpu",
     )  # fmt: skip
 
 

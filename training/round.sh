@@ -1,0 +1,65 @@
+#!/bin/bash
+# One round of training on one accelerator, every stage waiting for the files of the one before, so that what needs no
+# accelerator (drawing up scenes, compiling, loading) happens while it is busy with something else.
+#
+#     round.sh DATASET MODELS WORK VIPS TRAIN_SECONDS DECODER_SECONDS JUDGE_SECONDS EVALUATE_SECONDS
+#
+# MODELS may be filled while the first stages run: they read vae/ and tokenizer/; the file MODELS/complete says that
+# transformer/, text_encoder/ and the decoder are there too. Results and one log a stage lie in WORK; stage NAME ended
+# well if NAME.done exists. Runs again after a failure with what is finished kept.
+set -u
+dataset=$1 models=$2 work=$3 vips=$4 train=$5 decode=$6 judge=$7 evaluate=$8
+scenes=${SCENES:-150000} judged=${JUDGED:-300000} options=${OPTIONS:-}
+mkdir -p "$work/out"
+cd "$(dirname "$0")"
+export PYTHONUNBUFFERED=1 OMP_NUM_THREADS=4 TOKENIZERS_PARALLELISM=false
+
+stage() {
+  local name=$1
+  shift
+  [ -e "$work/$name.done" ] && return
+  python3 -m "sana_training.$@" >>"$work/$name.log" 2>&1 && touch "$work/$name.done"
+  echo "$(date +%T) $name ended" >>"$work/round.log"
+  touch "$work/$name.ended"
+}
+
+until_there() {
+  while [ ! -e "$1" ]; do sleep 0.2; done
+}
+
+# At most so many seconds, less if the file appears.
+pause() {
+  local left=$1
+  while [ "$left" -gt 0 ] && [ ! -e "$2" ]; do
+    sleep 1
+    left=$((left - 1))
+  done
+}
+
+echo "$(date +%T) begin" >>"$work/round.log"
+stage cache cache --dataset "$dataset" --work "$work" --models "$models" --scenes "$scenes" --seconds 110 \
+  --processes "${PROCESSES:-13}" --when "$work/sprites.npy" $options &
+stage sprites sprites --dataset "$dataset" --work "$work" --vips "$vips" --processes "${PROCESSES:-13}"
+until_there "$models/complete"
+stage transformer transformer --work "$work" --models "$models" --start "$models/transformer" --seconds "$train" \
+  --depthwise "${DEPTHWISE:-triton}" --when "$work/cache.ended" ${BATCH:+--batch $BATCH} $options &
+until_there "$work/cache.ended"
+stage scenes judge --dataset "$dataset" --work "$work" --describe "$judged" --processes "${PROCESSES:-10}" &
+# Loading, compiling and the text states take the next stage about this long.
+pause $((train - 30)) "$work/transformer.ended"
+stage autoencoder autoencoder --dataset "$dataset" --work "$work" --models "$models" --seconds "$decode" \
+  --when "$work/transformer.ended" ${DECODER_BATCH:+--batch $DECODER_BATCH} $options &
+until_there "$work/transformer.ended"
+until_there "$work/scenes.ended"
+pause $((decode - 35)) "$work/autoencoder.ended"
+stage judge judge --dataset "$dataset" --work "$work" --seconds "$judge" --when "$work/autoencoder.ended" \
+  ${JUDGE_BATCH:+--batch $JUDGE_BATCH} $options &
+until_there "$work/autoencoder.ended"
+pause $((judge - 45)) "$work/judge.ended"
+decoder=()
+[ -e "$work/decoder.safetensors" ] && decoder=(--decoder "$work/decoder.safetensors")
+stage evaluate evaluate --dataset "$dataset" --work "$work" --models "$models" --before "$models/transformer" \
+  --after "$work/transformer" "${decoder[@]}" --output "$work/out" --seconds "$evaluate" --when "$work/judge.ended" \
+  ${EVALUATE_OPTIONS:-} $options
+wait
+touch "$work/round.ended"
