@@ -79,7 +79,7 @@ def _scenes(indices: list[int], catalogue: list[Concept], coloured: set[tuple[in
 
     everyday = [index for index in indices if catalogue[index].emoji]
     scenes: dict[str, list[Scene]] = defaultdict(list)
-    scenes["single"] = [Scene("single", (subject(index),), ()) for index in indices]
+    scenes["single"] = [Scene("single", (subject(index),), ()) for index in rng.sample(indices, len(indices))]
     for _ in range(_PAIRS):
         first, second = rng.sample(everyday, 2)
         # Both orders of the same pair, so that a model with a habit cannot be right by chance.
@@ -163,51 +163,46 @@ class EvaluationOptions:
 
 
 def evaluate(options: EvaluationOptions) -> None:
-    """Scores language by language, the two models in turn, so that what is done when time is over can be compared."""
+    """Draws everything with both models, then scores language by language; what is known is written at once."""
     options.output.mkdir(parents=True, exist_ok=True)
     world = load_world(options.dataset, options.work)
-    painter = Painter(options.work / "sprites.npy", world.table.recolourings, options.device)
     models = _illustrators(options)
     sampling = SamplingOptions(options.guidance, options.steps, batch=options.batch)
-    if options.when is not None:
-        models["before"].draw(["a fox"], sampling)
-        wait_for(options.when)
+    groups = questions(world.catalogue, *_drawable(world.catalogue, world.table), options.limit)
     started = time.monotonic()
-    judge = Judge(options.work, number_of_classes(world.catalogue), options.device)
     _save_sheets(options, models)
-    print(f"sheets after {time.monotonic() - started:.0f} s", flush=True)
+    drawn = [
+        {name: model.draw([question.prompt for question in group], sampling, small) for name, model in models.items()}
+        for group in groups
+    ]
+    print(f"{sum(map(len, groups))} prompts drawn twice in {time.monotonic() - started:.0f} s", flush=True)
+    wait_for(options.when)
+    judge = Judge(options.work, number_of_classes(world.catalogue), options.device)
+    painter = Painter(options.work / "sprites.npy", world.table.recolourings, options.device)
     builder = SceneSampler(world.catalogue, world.table, respect_holdouts=False)
     scores = _Scores(options)
-    for group in questions(world.catalogue, *_drawable(world.catalogue, world.table), options.limit):
-        if time.monotonic() - started > options.seconds:
-            return
+    for group, pictures in zip(groups, drawn, strict=True):
         language = group[0].language
-        prompts = [question.prompt for question in group]
-        pictures = {name: model.draw(prompts, sampling, small) for name, model in models.items()}
         pictures["ceiling"] = _painted(painter, builder, group)
-        for name, drawn in pictures.items():
-            scores.add(_answers(name, group, judge.look(drawn)))
+        for name, shown in pictures.items():
+            scores.add(_answers(name, group, judge.look(shown)))
         alone = [index for index, question in enumerate(group) if question.kind == "single"]
-        features = {name: judge.describe(drawn[alone]) for name, drawn in pictures.items()}
-        scores.note(
-            "distance",
-            {
-                f"{name} {language}": round(frechet_distance(features[name], features["ceiling"]), 4)
-                for name in models
-            },
-        )
-        print(f"{language} after {time.monotonic() - started:.0f} s", flush=True)
-        shown = alone[:: max(1, len(alone) // 180)]
+        features = {name: judge.describe(shown[alone]) for name, shown in pictures.items()}
+        distances = {name: frechet_distance(features[name], features["ceiling"]) for name in models}
+        scores.note("distance", {f"{name} {language}": round(value, 4) for name, value in distances.items()})
         for name in models:
             save_sheet(
                 options.output / f"objects-{language}-{name}.jpg",
-                pictures[name][shown],
-                [group[index].scene.subjects[0].concept.english for index in shown],
+                pictures[name][alone],
+                [group[index].scene.subjects[0].concept.english for index in alone],
             )
-        if language == "en":
-            asked = _mixture(group, 2 * options.batch)
-            scores.note("sampling", _compare_sampling(options, models["after"], judge, asked))
-            print(f"samplers after {time.monotonic() - started:.0f} s", flush=True)
+        print(f"{language} scored after {time.monotonic() - started:.0f} s", flush=True)
+    asked = _mixture(groups[0], 2 * options.batch)
+    for way in _ways(options):
+        if time.monotonic() - started > options.seconds:
+            return
+        scores.note("sampling", _score_sampling(models["after"], judge, asked, way))
+    print(f"samplers after {time.monotonic() - started:.0f} s", flush=True)
 
 
 # Steps and order of the solvers that are compared, then guidance with the default steps.
@@ -215,20 +210,20 @@ _SOLVERS = ((8, 2), (14, 2), (18, 2), (20, 2), (20, 1), (28, 1), (50, 1))
 _GUIDANCE = (3.0, 6.0)
 
 
-def _compare_sampling(
-    options: EvaluationOptions, model: Illustrator, judge: Judge, group: list[Question]
-) -> dict[str, float]:
-    """Share of right answers to the same questions, with the same noise, for each way of sampling."""
+def _ways(options: EvaluationOptions) -> list[SamplingOptions]:
     ways = [(steps, order, options.guidance) for steps, order in _SOLVERS]
     ways += [(options.steps, 2, guidance) for guidance in _GUIDANCE]
-    shares = {}
-    for steps, order, guidance in ways:
-        sampling = SamplingOptions(guidance, steps, batch=options.batch, order=order)
-        seen = judge.look(model.draw([question.prompt for question in group], sampling, small))
-        right = [is_right(question.scene, found) for question, found in zip(group, seen, strict=True)]
-        name = f"{'Flow-DPM-Solver' if order == 2 else 'Euler'} {steps}, guidance {guidance}"
-        shares[name] = round(sum(right) / len(right), 4)
-    return shares
+    return [SamplingOptions(guidance, steps, batch=options.batch, order=order) for steps, order, guidance in ways]
+
+
+def _score_sampling(
+    model: Illustrator, judge: Judge, group: list[Question], sampling: SamplingOptions
+) -> dict[str, float]:
+    """Share of right answers to the same questions, with the same noise, for one way of sampling."""
+    seen = judge.look(model.draw([question.prompt for question in group], sampling, small))
+    right = [is_right(question.scene, found) for question, found in zip(group, seen, strict=True)]
+    solver = "Flow-DPM-Solver" if sampling.order == 2 else "Euler"
+    return {f"{solver} {sampling.steps}, guidance {sampling.guidance}": round(sum(right) / len(right), 4)}
 
 
 def _mixture(group: list[Question], number: int) -> list[Question]:
@@ -371,8 +366,8 @@ def main() -> None:
     for name in ("dataset", "work", "models", "before", "after", "output"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--decoder", type=Path, help="decoder of the second model; the first has that of --models")
-    parser.add_argument("--when", type=Path, help="prepare, then wait for this file (the judge) before drawing")
-    parser.add_argument("--seconds", type=float, default=math.inf, help="start no further group after this time")
+    parser.add_argument("--when", type=Path, help="draw, then wait for this file (the judge) before scoring")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="compare no further samplers after this time")
     parser.add_argument("--guidance", type=float, default=4.5)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--batch", type=int, default=128)
