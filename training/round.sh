@@ -37,7 +37,7 @@ pause() {
 }
 
 echo "$(date +%T) begin" >>"$work/round.log"
-stage cache cache --dataset "$dataset" --work "$work" --models "$models" --scenes "$scenes" --seconds 110 \
+stage cache cache --dataset "$dataset" --work "$work" --models "$models" --scenes "$scenes" --seconds "${CACHE:-95}" \
   --processes "${PROCESSES:-13}" --when "$work/sprites.npy" $options &
 stage sprites sprites --dataset "$dataset" --work "$work" --vips "$vips" --processes "${PROCESSES:-13}"
 until_there "$models/complete"
@@ -45,8 +45,8 @@ stage transformer transformer --work "$work" --models "$models" --start "$models
   --depthwise "${DEPTHWISE:-triton}" --when "$work/cache.ended" ${BATCH:+--batch $BATCH} $options &
 until_there "$work/cache.ended"
 stage scenes judge --dataset "$dataset" --work "$work" --describe "$judged" --processes "${PROCESSES:-10}" &
-# Loading, compiling and the text states take the next stage about this long.
-pause $((train - 30)) "$work/transformer.ended"
+# Compiling the decoder's two passes took more than two minutes beside the training.
+pause $((train - 150)) "$work/transformer.ended"
 stage autoencoder autoencoder --dataset "$dataset" --work "$work" --models "$models" --seconds "$decode" \
   --when "$work/transformer.ended" ${DECODER_BATCH:+--batch $DECODER_BATCH} $options &
 until_there "$work/transformer.ended"
@@ -55,7 +55,6 @@ pause $((decode - 35)) "$work/autoencoder.ended"
 stage judge judge --dataset "$dataset" --work "$work" --seconds "$judge" --when "$work/autoencoder.ended" \
   ${JUDGE_BATCH:+--batch $JUDGE_BATCH} $options &
 until_there "$work/autoencoder.ended"
-pause $((judge - 45)) "$work/judge.ended"
 decoder=()
 [ -e "$work/decoder.safetensors" ] && decoder=(--decoder "$work/decoder.safetensors")
 stage evaluate evaluate --dataset "$dataset" --work "$work" --models "$models" --before "$models/transformer" \

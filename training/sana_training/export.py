@@ -18,8 +18,10 @@ import torch
 from safetensors.torch import load_file
 
 from . import storage
+from .cache import SHAPES
 from .prompts import PROMPT_TOKENS
 from .text_encoder import write_json
+from .vae import PIXELS_PER_LATENT
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
@@ -96,7 +98,8 @@ def _generation_defaults(side: int) -> dict[str, object]:
         "complexHumanInstruction": False,
         "maxSequenceLength": PROMPT_TOKENS,
         "resolutionBinning": False,
-        "sizes": [[side, side], [side * 5 // 4, side * 3 // 4], [side * 3 // 4, side * 5 // 4]],
+        "cpuPrecision": "int8",
+        "sizes": [[width * PIXELS_PER_LATENT, height * PIXELS_PER_LATENT] for height, width in SHAPES],
     }
 
 
