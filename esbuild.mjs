@@ -1,5 +1,5 @@
-// Bundles the sidecar to dist/sana.cjs, the extension to dist/extension.cjs and the webview to dist/webview.js; with
-// --tests every test file to dist/test/, with --bench the benchmarks to dist/bench/, with --code the program that opens
+// Bundles the sidecar to dist/sana.cjs, the extension to dist/extension.cjs and the webview to dist/webview.js and
+// .css; with --tests every test file to dist/test/, with --bench the benchmarks to dist/bench/, with --code the program that opens
 // a VS Code to try it in.
 import { build } from "esbuild";
 import { readdirSync, rmSync } from "node:fs";
@@ -55,7 +55,10 @@ await build({
   target: "chrome120",
   format: "iife",
   minify: true,
-  entryPoints: { webview: "webview/main.ts" },
+  entryPoints: [
+    { in: "webview/main.ts", out: "webview" },
+    { in: "webview/style.css", out: "webview" },
+  ],
   outdir: "dist",
   logLevel: "warning",
 });

@@ -22,7 +22,7 @@ export type InsertOutcome = "copied" | "linked" | "not-inserted";
  * none is given, where the cursor last was. Tells the user what stands in the way.
  */
 export async function insertPicture(
-  services: Services,
+  services: Pick<Services, "lastPlace" | "log">,
   picture: MadePicture,
   findTarget: () => Promise<InsertTarget | undefined> = () => services.lastPlace.find(),
 ): Promise<InsertOutcome> {
