@@ -19,7 +19,9 @@ const cases = JSON.parse(readFileSync("test/golden/bundled/cases.json", "utf8"))
 
 // Relative L2. Both sides compute in float32 in another order; the tiny checkpoints of parity.test.ts stay below 1e-5.
 const EMBEDDING_TOLERANCE = 2e-5;
-const LATENTS_TOLERANCE = 1e-4;
+// Some prompts amplify rounding: a change of the noise by 1e-6 moves what diffusers itself gives for the Chinese one by
+// up to 1.3e-4, for the English one by 3e-6. A wrong step, mask or weight is off by 1e-2 and more.
+const LATENTS_TOLERANCE = 5e-4;
 
 const scratch = mkdtempSync(join(tmpdir(), "sana-bundled-"));
 after(() => {
