@@ -4,6 +4,7 @@ import { PictureGenerator } from "./generation/picture-generator";
 import { registerIllustrate } from "./illustrate/register-illustrate";
 import { LastPlace } from "./insert/last-place";
 import { registerPanel } from "./panel/register-panel";
+import { registerPictures } from "./pictures/register-pictures";
 import type { BaseServices, Services } from "./services";
 import { serveArguments } from "./settings";
 import { SidecarClient } from "./sidecar/sidecar-client";
@@ -23,6 +24,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const services: Services = { ...base, panel: registerPanel(base) };
   registerSidecarCommands(services);
   registerIllustrate(services);
+  registerPictures(services);
   registerStatus(services);
   registerGenerateImageTool(services);
 }

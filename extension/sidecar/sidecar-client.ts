@@ -62,14 +62,17 @@ export class SidecarClient implements vscode.Disposable {
    */
   async request<Result, Value = never>(
     method: string,
-    params: unknown,
+    params: object,
     cancellation?: vscode.CancellationToken,
     progress?: ProgressListener<Value>,
   ): Promise<Result> {
     const client = await this.running();
     const listening = progress && client.onProgressOf(progress.token, progress.onProgress as (value: unknown) => void);
     try {
-      return await client.sendRequest<Result>(method, params, cancellation);
+      // The library takes a token that is undefined for a second parameter of the request.
+      return await (cancellation === undefined
+        ? client.sendRequest<Result>(method, params)
+        : client.sendRequest<Result>(method, params, cancellation));
     } catch (error) {
       throw errorOfAnswer(error) ?? (await endOf(client, error));
     } finally {

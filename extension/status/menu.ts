@@ -45,7 +45,7 @@ function providerName(): string {
 
 async function unload({ sidecar }: Services): Promise<void> {
   try {
-    const { outcome } = await sidecar.request<UnloadResult>(UnloadRequest.method, null);
+    const { outcome } = await sidecar.request<UnloadResult>(UnloadRequest.method, {});
     const busy = vscode.l10n.t("The model stays: pictures are being made.");
     if (outcome === "busy") void vscode.window.showInformationMessage(busy);
   } catch (error) {

@@ -28,7 +28,7 @@ export function registerStatus(services: Services): void {
   };
   const ask = async (): Promise<void> => {
     if (!sidecar.isRunning) return;
-    status = await sidecar.request<StatusResult>(StatusRequest.method, null).catch(() => null);
+    status = await sidecar.request<StatusResult>(StatusRequest.method, {}).catch(() => null);
     draw({});
   };
   draw({});
