@@ -85,6 +85,7 @@ export function createFormView(handlers: FormHandlers) {
       prompt.element,
       element("div", { className: "row" }, style.element, count.element),
       size.presets,
+      model.state,
       element("div", { className: "actions" }, generate, cancel),
       cost,
       more,
@@ -148,7 +149,9 @@ function createModelChoice({ change, loadModels }: FormHandlers) {
   const message = element("p", { className: "hint" });
   const retry = button({ label: l10n.t("Try Again") }, loadModels);
   return {
-    element: element("div", { className: "model" }, list.element, message, retry),
+    element: list.element,
+    /** Seen also while the settings are closed. */
+    state: element("div", { className: "model-state" }, message, retry),
     update({ form, models }: State): void {
       list.element.hidden = models.models.length === 0;
       list.setOptions(models.models.map(({ folder, name }) => [folder, name]));
