@@ -82,7 +82,13 @@ const notice = createNoticeView(() => {
 const polite = element("div", { className: "unseen", attributes: { "aria-live": "polite" } });
 const urgent = element("div", { className: "unseen", attributes: { role: "alert" } });
 document.body.append(
-  element("main", {}, form.element, element("div", { className: "results" }, stage.element, strip.element)),
+  element(
+    "main",
+    {},
+    element("h1", { className: "unseen" }, l10n.t("Sana: Images")),
+    form.element,
+    element("div", { className: "results" }, stage.element, strip.element),
+  ),
   notice.element,
   polite,
   urgent,

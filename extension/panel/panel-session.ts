@@ -54,6 +54,7 @@ export class PanelSession {
   private modelsWanted = true;
   private estimateTimer: NodeJS.Timeout | undefined;
   private estimateNumber = 0;
+  private prepared: Promise<void> = Promise.resolve();
   private readonly newPreviews = new Map<string, string>();
 
   private readonly postJobs = throttle(() => {
@@ -72,7 +73,7 @@ export class PanelSession {
     this.form = parseMessage(Form, context.workspaceState.get(FORM_KEY)) ?? EMPTY_FORM;
     this.jobs = new PanelJobs({
       make: async (params, { onProgress, onPreview }, signal) => {
-        await this.library.prepare();
+        await this.prepare();
         const cancellation = new vscode.CancellationTokenSource();
         const cancel = (): void => {
           cancellation.cancel();
@@ -272,6 +273,12 @@ export class PanelSession {
       })) ?? [];
     if (file === undefined) return;
     this.edit({ startImage: { path: file.fsPath, name: basename(file.fsPath), strength: null } });
+  }
+
+  /** One after the other, so that the pictures of a batch are asked for in their order. */
+  private prepare(): Promise<void> {
+    this.prepared = this.prepared.catch(() => undefined).then(() => this.library.prepare());
+    return this.prepared;
   }
 
   private postEdit(): void {
