@@ -45,7 +45,8 @@ export async function withWorkshop(
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,
-  limitMs = 20_000,
+  // A busy machine may take this long to load a model; what takes longer hangs.
+  limitMs = 120_000,
 ): Promise<void> {
   const end = performance.now() + limitMs;
   while (!(await condition())) {
