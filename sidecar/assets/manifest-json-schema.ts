@@ -4,6 +4,8 @@ import { ManifestSchema } from "./manifest-schema";
 /** What VS Code's JSON editor understands beyond JSON Schema. */
 interface EditorHints {
   patternErrorMessage?: string;
+  allowComments?: boolean;
+  allowTrailingCommas?: boolean;
   defaultSnippets?: { label: string; description: string; body: unknown }[];
 }
 
@@ -43,6 +45,7 @@ export function manifestJsonSchema(translate: (text: string) => string): JsonSch
   }
   const snippet = { label: translate("Picture"), description: "A picture of this workspace.", body: SNIPPET };
   Object.assign(asset, { defaultSnippets: [snippet] } satisfies EditorHints);
+  Object.assign(schema, { allowComments: true, allowTrailingCommas: true } satisfies EditorHints);
   return translateDescriptions(schema, translate);
 }
 

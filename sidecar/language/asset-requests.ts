@@ -18,11 +18,12 @@ import type { ManifestLanguage } from "./manifest-language";
 /** Answers `sana/checkAssets`. */
 export async function checkAssets(
   params: v.InferOutput<(typeof CheckAssetsRequest)["params"]>,
+  signal: AbortSignal,
   language: ManifestLanguage,
 ): Promise<CheckAssetsResult> {
   const file = resolve(params.manifest);
   const { assets } = await readManifest(file);
-  const context = language.contextOf(file, params);
+  const context = language.contextOf(file, params, signal);
   const plan = await planAssets(assets, await readLock(context.folder), context);
   await language.report(file, new Map());
   return {
@@ -51,7 +52,7 @@ export async function buildManifest(
   let total = 0;
   try {
     const { built, upToDate, failed, orphans } = await buildAssets(assets, {
-      ...language.contextOf(file, params),
+      ...language.contextOf(file, params, signal),
       generate: assetGenerator(workshop, { provider, precision, metadata }),
       signal,
       only: params.only === null ? undefined : new Set(params.only),

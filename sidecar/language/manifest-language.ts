@@ -99,11 +99,11 @@ export class ManifestLanguage {
   }
 
   /** How plans are made for a manifest, from what was found out for earlier ones. */
-  contextOf(file: string, { trusted, model }: AssetsSettings): PlanContext {
+  contextOf(file: string, { trusted, model }: AssetsSettings, signal?: AbortSignal): PlanContext {
     return {
       folder: dirname(file),
       defaultModel: model ?? this.options.ownModel,
-      openModel: (folder) => this.models.open(folder),
+      openModel: (folder) => this.models.open(folder, signal),
       trusted,
       hashes: this.hashes,
     };

@@ -25,7 +25,9 @@ export class Admission {
     const { jsonrpc, id, method, params } = value as Record<string, unknown>;
     const usableId = typeof id === "string" || (typeof id === "number" && Number.isSafeInteger(id)) ? id : null;
     if (method === undefined && ("result" in value || "error" in value)) {
-      return this.asked.delete(id) ? { pass: value as unknown as Message } : { ignore: "an answer to no request of the server" };
+      return this.asked.delete(id)
+        ? { pass: value as unknown as Message }
+        : { ignore: "an answer to no request of the server" };
     }
     if (jsonrpc !== "2.0") return refusal(usableId, JSON_RPC_ERRORS.invalidRequest, '"jsonrpc" must be "2.0"');
     if (typeof method !== "string") {

@@ -182,7 +182,10 @@ class Server implements Studio {
       answer: (params, signal) =>
         this.finishing(generate(params, AbortSignal.any([signal, this.closing.signal]), this)),
     });
-    onRequest(connection, CheckAssetsRequest, { log, answer: (params) => checkAssets(params, this.language) });
+    onRequest(connection, CheckAssetsRequest, {
+      log,
+      answer: (params, signal) => checkAssets(params, signal, this.language),
+    });
     onRequest(connection, BuildAssetsRequest, {
       log,
       answer: ({ token, ...params }, signal) => {
