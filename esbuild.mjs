@@ -2,7 +2,7 @@
 // .css; with --tests every test file to dist/test/, with --bench the benchmarks to dist/bench/, with --code the program that opens
 // a VS Code to try it in.
 import { build } from "esbuild";
-import { readdirSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { smallLanguageClient } from "./language-client.mjs";
 
 const common = {
@@ -63,6 +63,8 @@ await build({
   logLevel: "warning",
 });
 
+await writeManifestSchemas();
+
 const programs = [];
 if (process.argv.includes("--tests")) {
   const files = readdirSync("test", { recursive: true }).map((name) => name.replaceAll("\\", "/"));
@@ -76,4 +78,24 @@ if (process.argv.includes("--bench")) {
 for (const outdir of new Set(programs.map((program) => program.outdir))) {
   const entryPoints = programs.filter((program) => program.outdir === outdir).map(({ name }) => `test/${name}`);
   await build({ ...common, define, entryPoints, outbase: "test", outdir, sourcemap: "inline" });
+}
+
+/** The JSON schema of sana.assets.json, in English and in Chinese, from what the sidecar checks it by. */
+async function writeManifestSchemas() {
+  const script = "dist/manifest-json-schema.mjs";
+  const entryPoints = ["sidecar/assets/manifest-json-schema.ts"];
+  await build({ bundle: true, platform: "node", target: "node20", format: "esm", entryPoints, outfile: script });
+  const { manifestJsonSchema } = await import(new URL(script, import.meta.url));
+  rmSync(script);
+  const chinese = JSON.parse(readFileSync("l10n/sana.assets.schema.zh-cn.json", "utf8"));
+  const translate = (text) => {
+    if (chinese[text] === undefined) throw new Error(`l10n/sana.assets.schema.zh-cn.json does not have "${text}"`);
+    return chinese[text];
+  };
+  const write = (name, schema) => writeFileSync(`dist/${name}`, JSON.stringify(schema));
+  write(
+    "sana.assets.schema.json",
+    manifestJsonSchema((text) => text),
+  );
+  write("sana.assets.schema.zh-cn.json", manifestJsonSchema(translate));
 }

@@ -30,7 +30,7 @@ for (const name of readdirSync(".")) {
   if (CONTENTS.includes(name) || name.startsWith("package.nls")) cpSync(name, join(stage, name), { recursive: true });
 }
 for (const name of readdirSync("dist")) {
-  if (/\.(c?js|css|wasm)$/.test(name)) cpSync(join("dist", name), join(stage, "dist", name));
+  if (/\.(c?js|css|wasm|schema\.json|schema\.zh-cn\.json)$/.test(name)) cpSync(join("dist", name), join(stage, "dist", name));
 }
 copyOnnxRuntime();
 writeManifest();

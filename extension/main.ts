@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import { registerGenerateImageTool } from "./agents/generate-image-tool";
+import { registerAssets } from "./assets/register-assets";
 import { PictureGenerator } from "./generation/picture-generator";
 import { registerIllustrate } from "./illustrate/register-illustrate";
 import { LastPlace } from "./insert/last-place";
@@ -25,6 +26,7 @@ export function activate(context: vscode.ExtensionContext): void {
   registerSidecarCommands(services);
   registerIllustrate(services);
   registerPictures(services);
+  registerAssets(services);
   registerStatus(services);
   registerGenerateImageTool(services);
 }
