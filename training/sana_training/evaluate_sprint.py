@@ -140,14 +140,17 @@ def mean_pairwise_distance(features: torch.Tensor) -> float:
 def _diversities(
     ways: list[Way], judge: Judge, group: list[Question], options: SprintEvaluationOptions
 ) -> dict[str, float]:
-    asked = mixture(group, _DIVERSITY_PROMPTS)
+    """Way and language -> diversity, and its ratio to that of the teacher's many steps."""
+    asked, language = mixture(group, _DIVERSITY_PROMPTS), group[0].language
     found = {}
     for way in ways:
         if way.model != "teacher" and way.steps not in _SHOWN_STEPS:
             continue
         seeds = [judge.describe(_draw(way, asked, options, seed)) for seed in range(_DIVERSITY_SEEDS)]
-        found[f"{way.name} {group[0].language}"] = round(mean_pairwise_distance(torch.stack(seeds)), 4)
-    return found
+        found[f"{way.name} {language}"] = mean_pairwise_distance(torch.stack(seeds))
+    teacher = found[f"teacher {_TEACHER_STEPS[0]} {language}"]
+    ratios = {f"{name} / teacher": value / teacher for name, value in found.items()}
+    return {name: round(value, 4) for name, value in (found | ratios).items()}
 
 
 def _draw(way: Way, group: list[Question], options: SprintEvaluationOptions, seed: int = 0) -> torch.Tensor:

@@ -24,6 +24,7 @@ import math
 import os
 import signal
 import time
+from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -72,7 +73,6 @@ _OTHER_SHAPES_EVERY = 6
 _ADVERSARIAL_SHARE = 0.5
 _LAST_ANGLE_SHARE = 0.5
 _LOG_EVERY = 100
-_VALIDATION_PROMPTS = 256
 _TEACHER_STEPS = 20
 # Seconds that a run waits for the one before it.
 _PATIENCE = 1800
@@ -186,7 +186,8 @@ class SprintRun:
         named = list(self._model.transformer.named_parameters()) + list(self._log_variance.named_parameters())
         self._optimiser = Muon(named)
         self._weights = torch.tensor(CAPTION_WEIGHTS, device=options.device)
-        self._answers = TeacherAnswers(self._teacher, self._held_out(), SamplingOptions(GUIDANCE, _TEACHER_STEPS))
+        sampling = SamplingOptions(GUIDANCE, _TEACHER_STEPS, batch=options.batch)
+        self._answers = TeacherAnswers(self._teacher, self._held_out(), sampling)
         self._step = 0
         self._spent = 0.0
         self._log: list[dict] = []
@@ -222,29 +223,28 @@ class SprintRun:
         """Steps until ``seconds`` of training are spent, or ``until`` of them."""
         options = self._options
         end = min(options.seconds, options.until)
-        totals: dict[str, torch.Tensor] = {}
-        counted = 0
+        found: dict[str, list[torch.Tensor]] = defaultdict(list)
         if not self._log:
-            self._record({}, 0, 0.0)
+            self._record(found, 0.0)
         began = last_save = last_log = time.monotonic()
         before = self._spent
         while self._spent < end and not self._stopped:
             for name, value in self._train_step(self._spent / options.seconds).items():
-                totals[name] = totals.get(name, 0) + value
-            counted += 1
+                found[name].append(value)
             self._step += 1
             if self._step % 10 == 0 and options.device == "cuda":
                 # The clock must not run ahead of the device.
                 torch.cuda.synchronize()
             now = time.monotonic()
             self._spent = before + now - began
-            if counted == _LOG_EVERY:
-                self._record(totals, counted, counted * options.batch / (now - last_log))
-                totals, counted, last_log = {}, 0, time.monotonic()
+            if len(found["loss"]) == _LOG_EVERY:
+                self._record(found, _LOG_EVERY * options.batch / (now - last_log))
+                found.clear()
+                last_log = time.monotonic()
             if now - last_save > options.save_every:
                 self._save()
                 last_save = time.monotonic()
-        self._record(totals, counted, 0.0)
+        self._record(found, 0.0)
         self._save()
         if self._stopped:
             raise SystemExit(f"stopped at {self._spent:.0f} s of {end:.0f}; the same command goes on from there")
@@ -304,15 +304,16 @@ class SprintRun:
         return self._options.rate * warm * max(_FINAL_RATE, decay)
 
     def _held_out(self) -> Batch:
-        latents, states, masks = (part[:_VALIDATION_PROMPTS] for part in self._data.validation)
+        # As many as are trained on at a time, because another number would be compiled anew.
+        latents, states, masks = (part[: self._options.batch] for part in self._data.validation)
         guidance = torch.full((len(latents),), GUIDANCE, device=latents.device)
         return Batch(latents.float(), states, masks, guidance)
 
-    def _record(self, totals: dict[str, torch.Tensor], counted: int, speed: float) -> None:
+    def _record(self, found: dict[str, list[torch.Tensor]], speed: float) -> None:
         entry = {
             "step": self._step,
             "seconds": round(self._spent, 1),
-            **{name: round(float(total) / counted, 5) for name, total in totals.items()},
+            **{name: round(float(torch.stack(values).mean()), 5) for name, values in found.items() if values},
             "one_step_distance": round(self._answers.distance(self._averaged), 5),
             "samples_per_second": round(speed, 1),
         }
@@ -344,9 +345,7 @@ class SprintRun:
         (folder / "log.json").write_text(json.dumps({"options": settings, "log": self._log}, indent=1) + "\n")
 
 
-def _adversarial_loss(
-    model: Student, adversary: Adversary, batch: Batch
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _adversarial_loss(model: Student, adversary: Adversary, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     """Losses of student and heads on one-step answers, half of them from noise alone."""
     batch = batch.part(max(1, round(len(batch.latents) * _ADVERSARIAL_SHARE)))
     number, device = len(batch.latents), batch.latents.device

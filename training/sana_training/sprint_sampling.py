@@ -1,5 +1,7 @@
 """Pictures in one to four steps: multistep consistency sampling as SanaSprintPipeline and SCMScheduler do it."""
 
+import itertools
+
 import torch
 from diffusers import AutoencoderDC, SanaTransformer2DModel
 
@@ -44,7 +46,7 @@ def consistency_denoise(
     guidance = torch.full((number,), options.guidance, device=device)
     angles = consistency_angles(options.steps)
     sample = clean = noise
-    for angle, following in zip(angles[:-1], angles[1:], strict=True):
+    for angle, following in itertools.pairwise(angles):
         with torch.autocast(device.type, torch.bfloat16, enabled=noise.is_cuda):
             at = torch.full((number,), angle, device=device)
             velocity = student(sample, states.float(), masks.float(), at, guidance)

@@ -60,9 +60,7 @@ def test_any_other_model_is_pulled_by_how_its_answer_changes_along_the_path():
         return torch.sin(2 * s) * t + s
 
     target = _path_velocity(sample, angle)
-    direction = tangent_direction(
-        velocity(sample, angle), _change(velocity, sample, angle), target, sample, angle
-    )
+    direction = tangent_direction(velocity(sample, angle), _change(velocity, sample, angle), target, sample, angle)
     answer_change = torch.func.jvp(
         lambda s, t: clean_sample(s, velocity(s, t), t), (sample, angle), (target, torch.ones_like(angle))
     )[1]
@@ -94,9 +92,7 @@ def test_the_warm_up_leads_from_the_teachers_velocity_to_consistency():
         consistency_loss(velocity, change, target, sample, angle, warmth, torch.zeros(2))[1]
         for warmth in (0.0, 0.5, 1.0)
     ]
-    ends = [
-        tangent_direction(velocity, part, target, sample, angle).flatten(1) for part in (None, change)
-    ]
+    ends = [tangent_direction(velocity, part, target, sample, angle).flatten(1) for part in (None, change)]
     assert torch.allclose(found[0], ends[0].norm(dim=1))
     assert torch.allclose(found[1], (ends[0] + ends[1]).norm(dim=1) / 2)
     assert torch.allclose(found[2], ends[1].norm(dim=1))

@@ -13,6 +13,7 @@ from torch import nn
 from sana_training import cache, evaluate_sprint, export, judge, sprint, transformer
 from sana_training.evaluate_sprint import mean_pairwise_distance, right_answers
 from sana_training.student import make_student, refit_time
+from sana_training.tangent import sinusoid
 from sana_training.widen import widen_checkpoint
 
 
@@ -47,7 +48,6 @@ def test_runs_resume_branch_and_are_evaluated(world, monkeypatch):
     monkeypatch.setattr(evaluate_sprint, "TextStates", toy_world.ToyStates)
     monkeypatch.setattr(judge, "_CHUNK", 8)
     monkeypatch.setattr(judge, "_WIDTH", 4)
-    monkeypatch.setattr(sprint, "_VALIDATION_PROMPTS", 4)
     monkeypatch.setattr(sprint, "_TEACHER_STEPS", 2)
     monkeypatch.setattr(sprint, "_LOG_EVERY", 3)
     for name, value in (("_DIVERSITY_PROMPTS", 2), ("_DIVERSITY_SEEDS", 2), ("_TEACHER_STEPS", (2, 1))):
@@ -93,8 +93,10 @@ def test_runs_resume_branch_and_are_evaluated(world, monkeypatch):
     languages = ("en", "zh", "de", "emoji")
     assert {f"{way} {language}" for way in ways for language in languages} == set(scores["distance"])
     measured = {"teacher 2", "teacher 1", *(f"{name} {steps}" for name in students for steps in (1, 2, 4))}
-    assert {f"{way} {language}" for way in measured for language in languages} == set(scores["diversity"])
+    expected = {f"{way} {language}" for way in measured for language in languages}
+    assert expected | {f"{name} / teacher" for name in expected} == set(scores["diversity"])
     assert all(value > 0 for value in scores["diversity"].values())
+    assert all(scores["diversity"][f"teacher 2 {language} / teacher"] == 1 for language in languages)
     assert (world / "out" / "scenes-plain.jpg").exists()
     assert (world / "out" / "languages-adversarial.jpg").exists()
 
@@ -110,7 +112,9 @@ def test_a_student_is_stored_beside_its_teacher_and_stands_alone_when_widened(wo
     index = {"_class_name": "SanaPipeline", "_diffusers_version": "0.42.1", "vae": ["diffusers", "AutoencoderDC"]}
     (models / "model_index.json").write_text(json.dumps(index))
     (models / "generation_defaults.json").write_text(json.dumps({"name": "toy", "numInferenceSteps": 20}))
-    (models / "text_encoder").mkdir(exist_ok=True)
+    (models / "scheduler").mkdir()
+    (models / "scheduler" / "scheduler_config.json").write_text("{}")
+    (models / "text_encoder").mkdir()
     (models / "text_encoder" / "config.json").write_text("{}")
     save_file({"norm.weight": torch.ones(3)}, models / "text_encoder" / "model.safetensors")
     with pytest.raises(SystemExit, match="model_index.json: does not exist"):
@@ -135,14 +139,8 @@ def test_a_student_is_stored_beside_its_teacher_and_stands_alone_when_widened(wo
     )
     for source, output in ((models, tmp_path / "wide"), (models / "sprint", tmp_path / "wide-sprint")):
         widen_checkpoint(source, output, torch.float32)
-        assert sorted(path.name for path in output.iterdir()) == [
-            "model_index.json",
-            "scheduler",
-            "text_encoder",
-            "tokenizer",
-            "transformer",
-            "vae",
-        ][0 if source.name == "sprint" else 0 :]
+        names = {path.name for path in output.iterdir()}
+        assert names == {"model_index.json", "scheduler", "text_encoder", "tokenizer", "transformer", "vae"}
     wide = tmp_path / "wide-sprint"
     assert export.SHARED_KEY not in json.loads((wide / "model_index.json").read_text())
     for component, name in (("vae", "diffusion_pytorch_model"), ("text_encoder", "model")):
@@ -166,8 +164,6 @@ def test_a_smooth_time_embedding_is_refitted_a_thousand_times_slower():
     error = refit_time(embedder)
     assert error < 1e-3
     times = torch.rand(50, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    from sana_training.tangent import sinusoid
-
     old = before.double()(sinusoid(times * 1000 - 0.5))
     new = embedder.double()(sinusoid(times))
     # Between the timesteps too. In float32 the weights of this fit lose some digits.

@@ -123,12 +123,16 @@ def test_blocks_are_captured_whole_by_the_compiler():
     student = _student(torch.float32)
     eager = copy.deepcopy(student)
     inputs = _inputs(torch.float32)
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
     for block in student.transformer.transformer_blocks:
         # The backend does nothing, so this is about capturing: a break or a function transform would raise.
         block.compile(backend="aot_eager", fullgraph=True, dynamic=False)
     found, expected = student.with_tangent(*inputs), eager.with_tangent(*inputs)
     assert _relative(found[0], expected[0]) < 1e-5
     assert _relative(found[1], expected[1]) < 1e-4
+    # Compiled once for all blocks.
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
     found[0].sum().backward()
     assert all(block.attn1.to_q.weight.grad is not None for block in student.transformer.transformer_blocks)
 

@@ -1,6 +1,7 @@
 """Distillation that is real but for its size: a flow model of points in the plane, trained and distilled."""
 
 import copy
+import itertools
 
 import pytest
 import torch
@@ -74,9 +75,8 @@ def _distil(teacher):
         with torch.no_grad():
             target = _trig(teacher, sample, angle)
             pace = torch.cos(angle) * torch.sin(angle)
-            change = torch.func.jvp(
-                lambda s, t: _trig(student, s, t), (sample, angle), (pace[:, None] * target, pace)
-            )[1]
+            directions = (pace[:, None] * target, pace)
+            change = torch.func.jvp(lambda s, t: _trig(student, s, t), (sample, angle), directions)[1]
         velocity = _trig(student, sample, angle)
         warmth = min(1.0, step / (0.25 * steps))
         loss, _ = consistency_loss(velocity, change, target, sample, angle, warmth, log_variance(angle))
@@ -92,7 +92,7 @@ def _distil(teacher):
 @torch.no_grad()
 def _euler(teacher, noise, steps):
     sample, sigmas = noise, flow_sigmas(steps)
-    for sigma, following in zip(sigmas[:-1], sigmas[1:], strict=True):
+    for sigma, following in itertools.pairwise(sigmas):
         sample = sample + (following - sigma) * teacher(sample, torch.full((len(sample),), sigma))
     return sample
 
@@ -101,7 +101,7 @@ def _euler(teacher, noise, steps):
 def _consistency(student, noise, steps):
     angles = consistency_angles(steps)
     sample = noise
-    for angle, following in zip(angles[:-1], angles[1:], strict=True):
+    for angle, following in itertools.pairwise(angles):
         at = torch.full((len(noise),), angle)
         clean = clean_sample(sample, _trig(student, sample, at), at)
         sample = noised(clean, torch.randn_like(clean), torch.full((len(noise),), following))
