@@ -124,20 +124,22 @@ def distil(options: SprintOptions) -> None:
 def _models(
     options: SprintOptions, mean: torch.Tensor, deviation: torch.Tensor
 ) -> tuple[SanaTransformer2DModel, Student, Student, set[str]]:
-    """Teacher, student, averaged student, and the names of the tensors that are stored as integers."""
+    """Teacher, student, averaged student, and the names of the tensors that are stored as integers.
+
+    The student's time embedding has other names than the teacher's and stays in float16: it is small, and its rows are
+    fitted together.
+    """
     teacher, integers = load_transformer(options.teacher, options.device, options.depthwise)
     students = []
     for _ in range(2):
         transformer, error = make_student(teacher, options.depthwise)
         students.append(Student(transformer.to(options.device), mean, deviation))
     print(f"time embedding refitted with a relative error of {error:.1e}", flush=True)
-    # The fitted embedding is small, and ramps of very different steepness do not share a scale well.
-    kept = {name for name in integers if not name.startswith("time_embed.emb.")}
     if options.compile:
         for transformer in (teacher, *(student.transformer for student in students)):
             compile_blocks(transformer)
     student, averaged = students
-    return teacher, student, averaged.requires_grad_(False), kept
+    return teacher, student, averaged.requires_grad_(False), integers
 
 
 def _compile_shapes(options: SprintOptions) -> None:
@@ -183,8 +185,8 @@ class SprintRun:
         self._teacher = GuidedTeacher(teacher, data.unconditional)
         self._log_variance = LogVariance().to(options.device)
         self._adversary = Adversary(teacher, options.device) if options.adversarial else None
-        named = list(self._model.transformer.named_parameters()) + list(self._log_variance.named_parameters())
-        self._optimiser = Muon(named)
+        named = [*self._model.transformer.named_parameters(), *self._log_variance.named_parameters()]
+        self._optimiser = Muon([(name, parameter) for name, parameter in named if parameter.requires_grad])
         self._weights = torch.tensor(CAPTION_WEIGHTS, device=options.device)
         sampling = SamplingOptions(GUIDANCE, _TEACHER_STEPS, batch=options.batch)
         self._answers = TeacherAnswers(self._teacher, self._held_out(), sampling)

@@ -4,7 +4,9 @@ SANA-Sprint feeds its transformers the flow time itself, where Sana's get a thou
 by the time is part of the loss, and adds RMS norms to queries and keys; it fine-tunes the teacher for some thousand
 steps to make both changes. The teacher here has the norms already, and its time embedding, which is a curve in one
 variable, is fitted: ``refit_time`` solves for the weights that give the same embedding at a thousand times slower
-arguments. The teacher itself stays as it is, because nothing asks for its derivative.
+arguments. These weights are then left as they are: their features are ten times as large as those of a trained
+embedding, so a usual learning rate would tear the curve apart, and whatever reads it learns. The teacher itself stays as
+it is, because nothing asks for its derivative.
 
 The guidance scale has an embedding of its own, added to that of the time, whose last matrix begins as zeros, as in the
 official models.
@@ -25,9 +27,12 @@ GUIDANCE_LIMIT = 7.0
 
 # Column of the sinusoid with the highest frequency's sine, which rises over the whole range of a time or a guidance.
 _RISING = 128
-_SHALLOWEST, _STEEPEST = 2.0, 48.0
-# Against the mean square of the features: smooths what wiggles from one of the teacher's timesteps to the next.
-_RIDGE = 1e-7
+# Steepness of the shallowest and the steepest ramp over the whole range.
+_TIME_RAMPS = (2.0, 16.0)
+_GUIDANCE_RAMPS = (0.25, 2.0)
+# The fit expects features to be rounded to bfloat16, so that half precision does not undo it. That also smooths what
+# wiggles from one of the teacher's timesteps to the next.
+_ROUNDING = 2.0**-8
 
 
 class Student(StandardisedText):
@@ -102,7 +107,7 @@ def make_student(teacher: SanaTransformer2DModel, depthwise: str) -> tuple[SanaT
         raise SystemExit(f"the teacher is no Sana transformer: {[*unexpected, *missing][:3]}")
     error = refit_time(student.time_embed.timestep_embedder)
     guide = student.time_embed.guidance_embedder
-    _rising_features(guide, GUIDANCE_LIMIT * student.config.guidance_embeds_scale)
+    _rising_features(guide, GUIDANCE_LIMIT * student.config.guidance_embeds_scale, _GUIDANCE_RAMPS)
     with torch.no_grad():
         guide.linear_2.weight.zero_()
         guide.linear_2.bias.zero_()
@@ -125,20 +130,21 @@ def refit_time(embedder: nn.Module) -> float:
     wide = {name: value.double() for name, value in embedder.state_dict().items()}
     hidden = F.silu(F.linear(sinusoid(steps), wide["linear_1.weight"], wide["linear_1.bias"]))
     target = F.linear(hidden, wide["linear_2.weight"], wide["linear_2.bias"])
-    _rising_features(embedder, 1.0)
+    _rising_features(embedder, 1.0, _TIME_RAMPS)
     slow = sinusoid((steps + 0.5) / TIMESTEPS)
     features = F.silu(F.linear(slow, embedder.linear_1.weight.double(), embedder.linear_1.bias.double()))
     features = torch.cat([features, torch.ones(TIMESTEPS, 1, dtype=torch.float64)], 1)
     gram = features.T @ features
-    ridge = _RIDGE * gram.diagonal().mean() * torch.eye(len(gram), dtype=torch.float64)
+    ridge = _ROUNDING**2 * torch.diag(gram.diagonal())
     solution = torch.linalg.solve(gram + ridge, features.T @ target)
     embedder.linear_2.weight.copy_(solution[:-1].T)
     embedder.linear_2.bias.copy_(solution[-1])
+    embedder.requires_grad_(False)
     return float((features @ solution - target).norm() / target.norm())
 
 
 @torch.no_grad()
-def _rising_features(embedder: nn.Module, limit: float) -> None:
+def _rising_features(embedder: nn.Module, limit: float, ramps: tuple[float, float]) -> None:
     """Makes the first layer's outputs ramps that begin all over [0, limit], of every steepness, in both directions."""
     weight, bias = embedder.linear_1.weight, embedder.linear_1.bias
     number = len(weight)
@@ -146,7 +152,7 @@ def _rising_features(embedder: nn.Module, limit: float) -> None:
     begin = torch.sin(limit * (index + 0.5) / number)
     # Neighbours get different steepnesses; the golden ratio spreads them evenly.
     spread = (index * 0.6180339887498949) % 1
-    slope = _SHALLOWEST * (_STEEPEST / _SHALLOWEST) ** spread / limit
+    slope = ramps[0] * (ramps[1] / ramps[0]) ** spread / limit
     slope[1::2] *= -1
     weight.zero_()
     weight[:, _RISING] = slope.to(weight)
