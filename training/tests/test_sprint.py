@@ -100,7 +100,7 @@ def test_runs_resume_branch_and_are_evaluated(world, monkeypatch):
             students,
             world / "out",
             batch=2,
-            limit=1,
+            limit=2,
         )
     )
     scores = json.loads((world / "out" / "scores.json").read_text())
