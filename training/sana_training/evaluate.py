@@ -168,7 +168,7 @@ def evaluate(options: EvaluationOptions) -> None:
     world = load_world(options.dataset, options.work)
     models = _illustrators(options)
     sampling = SamplingOptions(options.guidance, options.steps, batch=options.batch)
-    groups = questions(world.catalogue, *_drawable(world.catalogue, world.table), options.limit)
+    groups = questions(world.catalogue, *drawn_things(world.catalogue, world.table), options.limit)
     started = time.monotonic()
     _save_sheets(options, models)
     drawn = [
@@ -180,12 +180,14 @@ def evaluate(options: EvaluationOptions) -> None:
     judge = Judge(options.work, number_of_classes(world.catalogue), options.device)
     painter = Painter(options.work / "sprites.npy", world.table.recolourings, options.device)
     builder = SceneSampler(world.catalogue, world.table, respect_holdouts=False)
-    scores = _Scores(options)
+    scores = Scores(
+        options.output, {"guidance": options.guidance, "steps": options.steps, "seeds": 1, "batch": options.batch}
+    )
     for group, pictures in zip(groups, drawn, strict=True):
         language = group[0].language
-        pictures["ceiling"] = _painted(painter, builder, group)
+        pictures["ceiling"] = painted(painter, builder, group)
         for name, shown in pictures.items():
-            scores.add(_answers(name, group, judge.look(shown)))
+            scores.add(answers_of(name, group, judge.look(shown)))
         alone = [index for index, question in enumerate(group) if question.kind == "single"]
         features = {name: judge.describe(shown[alone]) for name, shown in pictures.items()}
         distances = {name: frechet_distance(features[name], features["ceiling"]) for name in models}
@@ -197,7 +199,7 @@ def evaluate(options: EvaluationOptions) -> None:
                 [group[index].scene.subjects[0].concept.english for index in alone],
             )
         print(f"{language} scored after {time.monotonic() - started:.0f} s", flush=True)
-    asked = _mixture(groups[0], 2 * options.batch)
+    asked = mixture(groups[0], 2 * options.batch)
     for way in _ways(options):
         if time.monotonic() - started > options.seconds:
             return
@@ -226,7 +228,7 @@ def _score_sampling(
     return {f"{solver} {sampling.steps}, guidance {sampling.guidance}": round(sum(right) / len(right), 4)}
 
 
-def _mixture(group: list[Question], number: int) -> list[Question]:
+def mixture(group: list[Question], number: int) -> list[Question]:
     """``number`` questions of every kind alike, as far as there are enough."""
     by_kind: dict[str, list[Question]] = defaultdict(list)
     for question in group:
@@ -247,28 +249,28 @@ def frechet_distance(one: torch.Tensor, other: torch.Tensor) -> float:
     return float(difference.square().sum() + first.trace() + second.trace() - 2 * crossed)
 
 
-class _Scores:
+class Scores:
     """What is known so far, written whenever something is added."""
 
-    def __init__(self, options: EvaluationOptions) -> None:
-        self._folder = options.output
-        self._answers: list[dict] = []
-        self._notes: dict[str, dict] = {
-            "settings": {"guidance": options.guidance, "steps": options.steps, "seeds": 1, "batch": options.batch}
-        }
+    def __init__(self, folder: Path, settings: dict) -> None:
+        self._folder = folder
+        self.answers: list[dict] = []
+        self._notes: dict[str, dict] = {"settings": settings}
 
     def add(self, answers: list[dict]) -> None:
-        self._answers += answers
+        """Adds what ``answers_of`` returned."""
+        self.answers += answers
         self._write()
 
     def note(self, name: str, values: dict) -> None:
+        """Adds other figures under a heading of their own."""
         self._notes.setdefault(name, {}).update(values)
         self._write()
 
     def _write(self) -> None:
-        scores = {**self._notes, "scores": summary(self._answers)}
+        scores = {**self._notes, "scores": summary(self.answers)}
         (self._folder / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
-        lines = [json.dumps(answer, ensure_ascii=False) for answer in self._answers]
+        lines = [json.dumps(answer, ensure_ascii=False) for answer in self.answers]
         (self._folder / "answers.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -299,7 +301,8 @@ def _save_sheets(options: EvaluationOptions, models: dict[str, Illustrator]) -> 
             )
 
 
-def _drawable(catalogue: list[Concept], table: SpriteTable) -> tuple[list[int], set[tuple[int, str]]]:
+def drawn_things(catalogue: list[Concept], table: SpriteTable) -> tuple[list[int], set[tuple[int, str]]]:
+    """Indices of what can be asked for, and those of them, with the colours, that can be asked for in a colour."""
     drawable = [
         index for index, concept in enumerate(catalogue) if concept.countable and table.drawings(concept, None, None)
     ]
@@ -309,7 +312,8 @@ def _drawable(catalogue: list[Concept], table: SpriteTable) -> tuple[list[int], 
     return drawable, coloured
 
 
-def _painted(painter: Painter, builder: SceneSampler, group: list[Question]) -> torch.Tensor:
+def painted(painter: Painter, builder: SceneSampler, group: list[Question]) -> torch.Tensor:
+    """The scenes that are asked for as the training data would show them, ``[n, 3, 256, 256]`` in [-1, 1]."""
     rng = random.Random(0)
     batch = as_batch([builder.build(rng, question.scene) for question in group])
     return torch.cat(
@@ -320,7 +324,8 @@ def _painted(painter: Painter, builder: SceneSampler, group: list[Question]) -> 
     )
 
 
-def _answers(model: str, group: list[Question], seen: list[list[Detection]]) -> list[dict]:
+def answers_of(model: str, group: list[Question], seen: list[list[Detection]]) -> list[dict]:
+    """One line for each question, as in answers.jsonl."""
     return [
         {
             "model": model,

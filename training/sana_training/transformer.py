@@ -33,7 +33,7 @@ TIMESTEPS = 1000
 WEIGHTS_NAME = "diffusion_pytorch_model.int8.safetensors"
 
 # How often each wording of a scene is read; the order is that of CAPTION_LANGUAGES.
-_CAPTION_WEIGHTS = (0.15, 0.15, 0.25, 0.25, 0.20)
+CAPTION_WEIGHTS = (0.15, 0.15, 0.25, 0.25, 0.20)
 _CAPTION_DROP = 0.1
 _EMA = 0.9995
 # Pictures that are not square come in once the square ones are learned.
@@ -166,7 +166,7 @@ def train(options: TrainingOptions) -> None:
         wait_for(options.when)
     data = load_data(options)
     print(f"data ready after {time.monotonic() - started:.0f} s", flush=True)
-    mean, deviation = _statistics(data)
+    mean, deviation = text_statistics(data)
     transformer, integers = load_transformer(options.start, options.device, options.depthwise)
     model = StandardisedText(transformer, mean, deviation)
     averaged = StandardisedText(load_transformer(options.start, options.device, options.depthwise)[0], mean, deviation)
@@ -212,7 +212,7 @@ class TrainingRun:
         self._averaged = averaged
         self._integers = integers
         self._optimiser = Muon(list(model.transformer.named_parameters()))
-        self._weights = torch.tensor(_CAPTION_WEIGHTS, device=options.device)
+        self._weights = torch.tensor(CAPTION_WEIGHTS, device=options.device)
         self._step = 0
         self._spent = 0.0
         self._log: list[dict[str, float]] = []
@@ -268,7 +268,7 @@ class TrainingRun:
         states, mask = data.states[shape][picked, wording], data.masks[shape][picked, wording]
         dropped = torch.rand(options.batch, device=latents.device) < _CAPTION_DROP
         states = torch.where(dropped[:, None, None], data.unconditional, states)
-        mask = torch.where(dropped[:, None], _only_first(mask), mask)
+        mask = torch.where(dropped[:, None], only_first(mask), mask)
         index = torch.sigmoid(torch.randn(options.batch, device=latents.device))
         loss = flow_loss(self._model, latents[picked].float(), states, mask, _shifted(index))
         loss.backward()
@@ -362,13 +362,15 @@ def _shifted(index: torch.Tensor) -> torch.Tensor:
     return FLOW_SHIFT * index / (1 + (FLOW_SHIFT - 1) * index)
 
 
-def _only_first(mask: torch.Tensor) -> torch.Tensor:
+def only_first(mask: torch.Tensor) -> torch.Tensor:
+    """The mask of the empty prompt, of which there is <bos> alone."""
     first = torch.zeros_like(mask)
     first[:, 0] = True
     return first
 
 
-def _statistics(data: TrainingData) -> tuple[torch.Tensor, torch.Tensor]:
+def text_statistics(data: TrainingData) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation of the text states in every dimension."""
     shape = next(iter(data.states))
     states, masks = data.states[shape][:_STANDARD_SAMPLE], data.masks[shape][:_STANDARD_SAMPLE]
     # <bos> is the same in every caption and has by far the largest state: it would hide the words.

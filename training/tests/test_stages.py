@@ -4,24 +4,9 @@ import json
 import random
 
 import pytest
-import torch
 import toy_world
-from tokenizers import Tokenizer
 
 from sana_training import autoencoder, cache, evaluate, judge, transformer
-from sana_training.text_states import TextStates
-
-
-class _ToyStates(TextStates):
-    """States that depend on the tokens and need no encoder of a hundred million weights."""
-
-    def __init__(self, models, device):
-        self.tokenizer = Tokenizer.from_file(str(models / "tokenizer" / "tokenizer.json"))
-        self._device = device
-        self._table = torch.randn(128, 640, generator=torch.Generator().manual_seed(0))
-
-    def encode(self, tokens, batch=0):
-        return (self._table[tokens.long()] * (tokens > 0)[..., None]).to(torch.bfloat16)
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +21,8 @@ def world(tmp_path_factory):
 
 
 def test_the_stages_run_and_resume(world, monkeypatch):
-    monkeypatch.setattr(transformer, "TextStates", _ToyStates)
-    monkeypatch.setattr(evaluate, "TextStates", _ToyStates)
+    monkeypatch.setattr(transformer, "TextStates", toy_world.ToyStates)
+    monkeypatch.setattr(evaluate, "TextStates", toy_world.ToyStates)
     monkeypatch.setattr(judge, "_CHUNK", 8)
     monkeypatch.setattr(judge, "_WIDTH", 4)
     monkeypatch.setattr(evaluate, "_SOLVERS", ((1, 2), (1, 1)))
