@@ -49,7 +49,7 @@ module.exports = {
       name: "checkpoint-is-a-leaf",
       severity: "error",
       from: { path: "^sidecar/checkpoint/" },
-      to: { path: "^sidecar/(?!checkpoint/|errors|tensor/)" },
+      to: { path: "^sidecar/(?!checkpoint/|errors|files/|tensor/)" },
     },
     {
       name: "server-does-not-compute",

@@ -1,6 +1,6 @@
 // Bundles the sidecar to dist/sana.cjs, the extension to dist/extension.cjs and the webview to dist/webview.js and
-// .css; with --tests every test file to dist/test/, with --bench the benchmarks to dist/bench/, with --code the program that opens
-// a VS Code to try it in.
+// .css; with --tests every test file to dist/test/, with --bench the benchmarks to dist/bench/, with --soak the
+// server's long test to dist/soak/, with --code the program that opens a VS Code to try it in.
 import { build } from "esbuild";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { smallLanguageClient } from "./language-client.mjs";
@@ -70,6 +70,7 @@ if (process.argv.includes("--tests")) {
   const files = readdirSync("test", { recursive: true }).map((name) => name.replaceAll("\\", "/"));
   programs.push(...files.filter((name) => name.endsWith(".test.ts")).map((name) => ({ name, outdir: "dist/test" })));
 }
+if (process.argv.includes("--soak")) programs.push({ name: "soak/main.ts", outdir: "dist" });
 if (process.argv.includes("--code")) programs.push({ name: "e2e/open-code.ts", outdir: "dist/test" });
 if (process.argv.includes("--bench")) {
   const names = ["main.ts", "sana-contestant.ts", "previews.ts", "providers.ts", "full-size/make-checkpoint.ts"];

@@ -4,7 +4,8 @@
  *
  * Order of a session: `initialize` (first, with this protocol's version), `initialized`, any of the requests below,
  * `shutdown`, `exit`. Pictures are made one at a time in the order in which they were asked for. LSP's own
- * `$/cancelRequest` cancels any request, waiting or running, and `$/progress` carries `GenerationProgress`.
+ * `$/cancelRequest` cancels a picture, waiting or running (other requests are short and answered all the same), and
+ * `$/progress` carries `GenerationProgress`.
  *
  * Objects are strict: a key that is not named here is refused like a value of the wrong type. Sizes are in pixels,
  * memory in bytes, time in seconds.

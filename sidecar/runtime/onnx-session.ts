@@ -1,4 +1,5 @@
 import type * as Ort from "onnxruntime-node";
+import { regularFile } from "../checkpoint/files";
 import { SanaError } from "../errors";
 import { GraphBuilder, type OnnxModel, type Value } from "../onnx/graph-builder";
 import type { FloatTensor } from "../tensor/float-tensor";
@@ -52,7 +53,10 @@ async function computesTooLittle(): Promise<boolean> {
   }
 }
 
-/** Loads a graph. Its weights are mapped from their own files, not read into the model. */
+/**
+ * Loads a graph. Its weights are mapped from their own files, not read into the model. Throws `invalid-weights` where
+ * one of those is gone.
+ */
 export async function createSession(model: OnnxModel, options: SessionOptions): Promise<OnnxSession> {
   // Read when those libraries are first used: a session that comes after one in float16 keeps the shorter products.
   if (options.provider === "cuda" && options.exact === true) process.env["NVIDIA_TF32_OVERRIDE"] = "0";
@@ -78,7 +82,11 @@ export async function createSession(model: OnnxModel, options: SessionOptions): 
       },
     }),
     options.provider,
-  );
+  ).catch(async (error: unknown) => {
+    // A folder may be removed at any time; ONNX Runtime has words of its own for that.
+    for (const file of model.externalFiles) await regularFile(file, "invalid-weights");
+    throw error;
+  });
   return {
     run: async (feeds, outputs) => {
       const tensors = Object.fromEntries(

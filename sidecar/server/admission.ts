@@ -103,7 +103,11 @@ export class Admission {
 function obstacleToInitialize(params: unknown): string | undefined {
   const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
   if (!isObject(params)) return "params must be an object";
-  const { capabilities, trace } = params as Record<string, unknown>;
+  const { capabilities, trace, processId } = params as Record<string, unknown>;
+  const isProcess = Number.isInteger(processId) && (processId as number) > 0 && (processId as number) < 2 ** 31;
+  if (processId !== undefined && processId !== null && !isProcess) {
+    return "processId must be null or the number of a process";
+  }
   if (!isObject(capabilities)) return "capabilities must be an object";
   if (trace !== undefined && !["off", "messages", "compact", "verbose"].includes(trace as string)) {
     return "trace must be one of off, messages, compact, verbose";

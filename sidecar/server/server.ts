@@ -222,7 +222,8 @@ class Server implements Studio {
     return {
       ...state,
       programVersion: PROGRAM_VERSION,
-      progress: state.state === "idle" ? null : this.latest,
+      // What is known last may be about the picture before.
+      progress: this.latest?.token === state.queue[0]?.token ? this.latest : null,
       provider: this.maker.model?.compute.provider ?? null,
       precision: this.maker.model?.compute.precision ?? null,
       deviceName: cpus()[0]?.model.trim() ?? "unknown processor",
