@@ -18,13 +18,14 @@ interface Frame {
 
 /** A prompt is written, the picture takes shape, and is there: in its real time, which is that of a warm sidecar. */
 export async function animatePanel(): Promise<Screenshot[]> {
-  const workbench = await openStage({ width: 900, height: 600, scale: 1 });
+  const workbench = await openStage({ width: 960, height: 660, scale: 1 });
   try {
     const { page, browser } = workbench;
     await runCommand(page, "View: Close Primary Side Bar");
     const frame = await openPanel(page);
     await draw(frame, { prompt: "a cake", seed: 1 });
     await prepare(frame, { prompt: "", seed: 1 });
+    await frame.locator("summary").click();
     const prompt = promptField(frame);
     await prompt.fill("");
     const clip = await around(page.locator(".editor-group-container"));

@@ -27,13 +27,18 @@ export async function prepare(frame: Frame, { seed, style = "None" }: Wish): Pro
   await frame.locator("vscode-text-field", { hasText: "Seed" }).locator("input").fill(String(seed));
 }
 
-/** Asks for a picture and waits until it is in the strip. */
-export async function draw(frame: Frame, wish: Wish): Promise<void> {
+/** Asks for a picture. */
+export async function ask(frame: Frame, wish: Wish): Promise<void> {
   await prepare(frame, wish);
-  const before = await finished(frame);
   const prompt = promptField(frame);
   await prompt.fill(wish.prompt);
   await prompt.press("ControlOrMeta+Enter");
+}
+
+/** Asks for a picture and waits until it is in the strip. */
+export async function draw(frame: Frame, wish: Wish): Promise<void> {
+  const before = await finished(frame);
+  await ask(frame, wish);
   while ((await finished(frame)) === before) await sleep(100);
 }
 

@@ -1,4 +1,5 @@
 import type { Page } from "playwright-core";
+import { gesture, GESTURE_MS } from "../../e2e/gestures";
 import { panelFrame } from "../../e2e/panel-frame";
 import { runCommand } from "../../e2e/workbench";
 import { sighting } from "./panel-page";
@@ -13,8 +14,8 @@ export async function measurePanelOpening(page: Page): Promise<{ first: string; 
     const start = await enterCommand(page, "Sana: Generate Image");
     const frame = await panelFrame(page);
     times.push((await sighting(frame, "focused")) - start);
-    await page.keyboard.type("fox");
-    await frame.waitForFunction(`document.activeElement.value.endsWith("fox")`);
+    await page.keyboard.type(`fox ${opening}`);
+    await frame.waitForFunction(`document.activeElement.value.endsWith("fox ${opening}")`);
     await runCommand(page, "View: Close All Editors");
     await page.locator("iframe.webview").waitFor({ state: "detached" });
   }
@@ -23,10 +24,13 @@ export async function measurePanelOpening(page: Page): Promise<{ first: string; 
 
 /** Returns the time of the keystroke. */
 async function enterCommand(page: Page, title: string): Promise<number> {
-  await page.keyboard.press("F1");
-  await page.locator(".quick-input-widget input.input").fill(`>${title}`);
-  const focused = page.locator(".quick-input-list .monaco-list-row.focused");
-  await focused.filter({ has: page.locator(".label-name").getByText(title, { exact: true }) }).waitFor();
+  await gesture(page, async () => {
+    await page.keyboard.press("F1");
+    await page.locator(".quick-input-widget input.input").fill(`>${title}`, { timeout: GESTURE_MS });
+    const focused = page.locator(".quick-input-list .monaco-list-row.focused");
+    const label = page.locator(".label-name").getByText(title, { exact: true });
+    await focused.filter({ has: label }).waitFor({ timeout: GESTURE_MS });
+  });
   const now = Date.now();
   await page.keyboard.press("Enter");
   return now;
