@@ -2,7 +2,7 @@
 // .css; with --tests every test file to dist/test/, with --bench the benchmarks to dist/bench/, with --soak the
 // server's long test to dist/soak/, with --code the program that opens a VS Code to try it in.
 import { build } from "esbuild";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { smallLanguageClient } from "./language-client.mjs";
 
 const common = {
@@ -64,6 +64,15 @@ await build({
 });
 
 await writeManifestSchemas();
+/** What VS Code reads when the extension is activated and when the panel is opened, in bytes at most. */
+const SIZE_BUDGETS = { "extension.cjs": 400e3, "webview.js": 300e3 };
+for (const [name, budget] of Object.entries(SIZE_BUDGETS)) {
+  const { size } = statSync(`dist/${name}`);
+  if (size > budget) {
+    console.error(`esbuild: dist/${name} has ${size} bytes, more than ${budget}`);
+    process.exit(1);
+  }
+}
 
 const programs = [];
 if (process.argv.includes("--tests")) {
@@ -71,9 +80,11 @@ if (process.argv.includes("--tests")) {
   programs.push(...files.filter((name) => name.endsWith(".test.ts")).map((name) => ({ name, outdir: "dist/test" })));
 }
 if (process.argv.includes("--soak")) programs.push({ name: "soak/main.ts", outdir: "dist" });
+if (process.argv.includes("--screenshots")) programs.push({ name: "screenshots/main.ts", outdir: "dist/test" });
 if (process.argv.includes("--code")) programs.push({ name: "e2e/open-code.ts", outdir: "dist/test" });
 if (process.argv.includes("--bench")) {
-  const names = ["main.ts", "sana-contestant.ts", "previews.ts", "providers.ts", "full-size/make-checkpoint.ts"];
+  // prettier-ignore
+  const names = ["main.ts", "sana-contestant.ts", "previews.ts", "providers.ts", "full-size/make-checkpoint.ts", "extension/main.ts", "extension/probe.ts"];
   programs.push(...names.map((name) => ({ name: `bench/${name}`, outdir: "dist" })));
 }
 for (const outdir of new Set(programs.map((program) => program.outdir))) {

@@ -22,6 +22,8 @@ export interface ServerOptions {
   readonly locale?: string;
   /** Whether workspaces are trusted without asking (the default). */
   readonly trusted?: boolean;
+  /** What is installed; the packaged extension by default. */
+  readonly extensionsFolder?: string;
 }
 
 const QUIET_SETTINGS = {
@@ -80,8 +82,9 @@ function startServer(home: string, port: number, options: ServerOptions): ChildP
   const quiet = ["--auth", "none", "--disable-telemetry", "--disable-update-check", "--ignore-last-opened"];
   const trust = (options.trusted ?? true) ? ["--disable-workspace-trust"] : [];
   const locale = options.locale === undefined ? [] : ["--locale", options.locale];
+  const extensions = ["--extensions-dir", options.extensionsFolder ?? installedExtensions()];
   // prettier-ignore
-  const args = [entry, ...profile, "--extensions-dir", installedExtensions(), ...quiet, ...trust, ...locale, "--bind-addr", `127.0.0.1:${port}`];
+  const args = [entry, ...profile, ...extensions, ...quiet, ...trust, ...locale, "--bind-addr", `127.0.0.1:${port}`];
   const server = spawn(node, args, {
     stdio: ["ignore", log, log],
     // Without a gallery there is nothing to look up.

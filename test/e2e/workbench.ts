@@ -22,6 +22,10 @@ export interface Workbench {
 interface WorkbenchOptions extends ServerOptions {
   /** Files of the workspace: name → content. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
+  /** Of the window, in CSS pixels. */
+  readonly viewport?: { readonly width: number; readonly height: number };
+  /** Device pixels per CSS pixel. */
+  readonly deviceScaleFactor?: number;
 }
 
 // A browser and a server on two busy cores; what takes longer hangs.
@@ -41,7 +45,8 @@ export async function openWorkbench(options: WorkbenchOptions = {}): Promise<Wor
 
   const browser = await chromium.launchPersistentContext(join(home, "browser"), {
     executablePath: chromiumPath()!,
-    viewport: { width: 1400, height: 900 },
+    viewport: options.viewport ?? { width: 1400, height: 900 },
+    deviceScaleFactor: options.deviceScaleFactor ?? 1,
     args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"],
     ...(options.locale === undefined ? {} : { locale: options.locale }),
   });
