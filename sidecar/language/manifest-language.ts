@@ -6,6 +6,7 @@ import {
   TextDocuments,
   TextDocumentSyncKind,
   type Connection,
+  type Diagnostic,
   type InitializeParams,
   type ServerCapabilities,
 } from "vscode-languageserver/node";
@@ -66,8 +67,9 @@ export class ManifestLanguage {
     documents.onDidChangeContent(({ document }) => {
       const file = manifestAt(document.uri);
       if (file === undefined) return;
-      // What a build could not make may be what was changed.
-      this.track(file).failures = new Map();
+      const tracked = this.track(file);
+      // What a build could not make may be what was edited. A file that was just opened is as it was built.
+      if (tracked.view?.document === document) tracked.failures = new Map();
       this.lookSoon(file);
       this.watch();
     });
@@ -129,7 +131,12 @@ export class ManifestLanguage {
     clearTimeout(tracked.timer);
     tracked.look += 1;
     this.tracked.delete(file);
-    void this.connection.sendDiagnostics({ uri, diagnostics: [] });
+    this.send(uri, []);
+  }
+
+  /** A client that has gone away is found out by other means. */
+  private send(uri: string, diagnostics: Diagnostic[]): void {
+    this.connection.sendDiagnostics({ uri, diagnostics }).catch(() => undefined);
   }
 
   private lookAtAllSoon(): void {
@@ -181,8 +188,7 @@ export class ManifestLanguage {
   private publish(tracked: Tracked, view: ManifestView): void {
     if (this.client === undefined) return;
     tracked.view = view;
-    const diagnostics = diagnosticsOf(view, this.client.labels);
-    void this.connection.sendDiagnostics({ uri: view.document.uri, diagnostics });
+    this.send(view.document.uri, diagnosticsOf(view, this.client.labels));
     if (!this.client.refreshesLenses) return;
     this.connection.sendRequest(CodeLensRefreshRequest.type).catch(() => undefined);
   }

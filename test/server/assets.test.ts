@@ -235,8 +235,8 @@ describe("the language server of sana.assets.json", { concurrency: 2 }, () => {
         ["invalid", '"root/tmp/a.png"'],
         ["invalid", '"b.png"'],
       ]);
-      assert.match(editor.diagnostics![0]!.message, /a symbolic link leads out of the manifest's folder/);
-      assert.match(editor.diagnostics![1]!.message, /names a model, which counts in trusted workspaces only/);
+      assert.match(editor.diagnostics![0]!.message as string, /a symbolic link leads out of the manifest's folder/);
+      assert.match(editor.diagnostics![1]!.message as string, /names a model, which counts in trusted workspaces only/);
       const { built, failed } = await editor.build({ trusted: false }).result;
       assert.deepEqual([built, failed.length], [[], 2]);
       assert.ok(!existsSync("/tmp/a.png"));
@@ -264,6 +264,8 @@ describe("builds of a manifest", { concurrency: 2 }, () => {
       );
       // The manifest is not open; the problem is published all the same.
       assert.deepEqual(await editor.published(text), [["failed", '"taken.png"']]);
+      assert.deepEqual(await editor.show(text), [["failed", '"taken.png"']]);
+      assert.deepEqual(await editor.show(`${text}\n`), [["conflict", '"taken.png"']]);
       const { assets } = await editor.check();
       assert.deepEqual(
         assets.map(({ state }) => state),
