@@ -206,8 +206,9 @@ export function button(
 /** A button that shows a drawing of 16×16 only; its name is for the tooltip and for screen readers. */
 export function iconButton({ label, icon }: { label: string; icon: string }, onClick: () => void): HTMLElement {
   const result = document.createElement("vscode-button");
+  // Before the appearance, or the toolkit gives it a name of its own.
+  result.setAttribute("aria-label", label);
   result.appearance = "icon";
-  result.ariaLabel = label;
   result.title = label;
   result.append(drawing(16, 16, icon));
   result.addEventListener("click", onClick);

@@ -180,6 +180,8 @@ function submit(wanted: Form): void {
 
 /** Extensions alone read this kind of data; ours makes the link that fits where it is dropped. */
 function startDrag({ id }: Picture, transfer: DataTransfer): void {
+  // What the browser has put there leads to an address that only this page can load.
+  transfer.clearData();
   transfer.setData(PICTURE_MIME, id);
   transfer.effectAllowed = "copy";
 }
