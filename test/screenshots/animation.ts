@@ -1,9 +1,9 @@
 import { encode } from "modern-gif";
 import { PNG } from "pngjs";
 import type { CDPSession } from "playwright-core";
-import { promptField } from "../e2e/panel-frame";
+import { openPanel, pictureCount, promptOf } from "../e2e/panel-page";
 import { runCommand } from "../e2e/workbench";
-import { draw, openPanel, prepare } from "./panel-actions";
+import { draw } from "./panel-actions";
 import { around, openStage, type Clip, type Screenshot } from "./stage";
 
 const TYPING_PAUSE_MS = 60;
@@ -22,18 +22,16 @@ export async function animatePanel(): Promise<Screenshot[]> {
   try {
     const { page, browser } = workbench;
     await runCommand(page, "View: Close Primary Side Bar");
-    const frame = await openPanel(page);
-    await draw(frame, { prompt: "a cake", seed: 1 });
-    await prepare(frame, { prompt: "", seed: 1 });
-    await frame.locator("summary").click();
-    const prompt = promptField(frame);
-    await prompt.fill("");
+    const panel = await openPanel(page);
+    await draw(panel, { prompt: "a cake", seed: 1 });
+    await panel.locator("details.more summary").click();
+    await promptOf(panel).fill("");
     const clip = await around(page.locator(".editor-group-container"));
     const recording = await record(await browser.newCDPSession(page));
-    await prompt.pressSequentially("a fox in the snow", { delay: TYPING_PAUSE_MS });
-    await prompt.press("ControlOrMeta+Enter");
-    await frame.locator(".tile img[src*='/pictures/']").nth(1).waitFor();
-    await frame.locator(".canvas img[src*='/pictures/']").waitFor();
+    await promptOf(panel).pressSequentially("a fox in the snow", { delay: TYPING_PAUSE_MS });
+    await promptOf(panel).press("ControlOrMeta+Enter");
+    await pictureCount(panel, 2);
+    await panel.locator(".canvas img:not([src^='data:']):not([hidden])").waitFor();
     await page.waitForTimeout(500);
     return [{ file: "panel.gif", bytes: await animation(await recording.stop(), clip) }];
   } finally {

@@ -1,5 +1,6 @@
+import { openPanel } from "../e2e/panel-page";
 import { runCommand } from "../e2e/workbench";
-import { ask, draw, openPanel, type Wish } from "./panel-actions";
+import { draw, wish, type Wish } from "./panel-actions";
 import { around, openStage, shoot, type Screenshot } from "./stage";
 
 const FINISHED: readonly Wish[] = [
@@ -16,14 +17,14 @@ export async function showPanel(): Promise<Screenshot[]> {
   try {
     const { page } = workbench;
     await runCommand(page, "View: Close Primary Side Bar");
-    const frame = await openPanel(page);
-    for (const wish of FINISHED) await draw(frame, wish);
+    const panel = await openPanel(page);
+    for (const picture of FINISHED) await draw(panel, picture);
     const clip = await around(page.locator(".editor-group-container"));
     const dark = await shoot(page, "panel-dark.png", clip);
     await runCommand(page, "Preferences: Toggle between Light/Dark Themes");
     await page.locator(".monaco-workbench.vs").waitFor();
-    await ask(frame, RUNNING);
-    await frame.getByText(/^Step ([89]|1\d) of 20/).waitFor();
+    await wish(panel, RUNNING);
+    await panel.getByText(/^Step ([89]|1\d) of 20/).waitFor();
     return [dark, await shoot(page, "panel-light.png", clip)];
   } finally {
     await workbench.close();

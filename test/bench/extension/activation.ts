@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { sidecars } from "../../e2e/processes";
 import { openFile, runCommand, type Workbench } from "../../e2e/workbench";
 import { range } from "./range";
 import type { Probe } from "./probe-client";
@@ -39,7 +40,7 @@ export async function measureWorkBeforeUse(workbench: Workbench, probe: Probe): 
   const loaded = (await probe.ask("loadedFiles")).map((path) => relative(probe.sanaFolder, path));
   const written = [...sanaFiles(home)].filter((file) => !before.has(file)).map((file) => relative(home, file));
   return [
-    `${processesOf(probe.sanaFolder).length} processes`,
+    `${sidecars(workbench).length} processes`,
     `files: ${written.length === 0 ? "none" : written.join(", ")}`,
     `loaded: ${loaded.join(", ")}`,
   ].join("; ");
@@ -63,17 +64,4 @@ function sanaFiles(home: string): Set<string> {
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((path) => /sana/i.test(relative(home, path)));
   return new Set(found.map((path) => `${path} (${statSync(path).size} bytes)`));
-}
-
-/** The processes that were started with something of that folder. */
-function processesOf(folder: string): string[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(folder);
-      } catch {
-        return false;
-      }
-    });
 }

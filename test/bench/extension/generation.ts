@@ -1,10 +1,11 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Frame } from "playwright-core";
-import { panelFrame, promptField } from "../../e2e/panel-frame";
+import type { FrameLocator } from "playwright-core";
+import { ask, fillForm, openPanel } from "../../e2e/panel-page";
+import { openDocument } from "../../e2e/text-editor";
 import { until } from "../../e2e/until";
-import { openFile, runCommand, type Workbench } from "../../e2e/workbench";
-import { forgetSighting, sighting } from "./panel-page";
+import type { Workbench } from "../../e2e/workbench";
+import { forgetSighting, sighting } from "./panel-watch";
 import type { Probe } from "./probe-client";
 import type { EventLoopDelay, HostMemory } from "./probe-requests";
 import { typeSomething } from "./typing";
@@ -33,14 +34,14 @@ export interface FirstPreview {
 
 /** A picture of 20 steps, the second one: its networks are loaded. */
 export async function measureFirstPreview(workbench: Workbench, probe: Probe): Promise<FirstPreview> {
-  const frame = await openPanel(workbench);
-  await generate(workbench, frame, { prompt: "a red fox", count: 1 });
+  const panel = await openPanel(workbench.page);
+  await generate(workbench, panel, { prompt: "a red fox", count: 1 });
   await probe.ask("sidecarEvents");
-  await forgetSighting(frame, "preview");
-  await generate(workbench, frame, { prompt: "a blue house", count: 1 });
+  await forgetSighting(panel, "preview");
+  await generate(workbench, panel, { prompt: "a blue house", count: 1 });
   const steps = (await probe.ask("sidecarEvents")).filter(({ kind }) => kind === "step");
   const [first, second] = [1, 2].map((number) => steps.find(({ step }) => step === number)!.at);
-  return { shownAfter: (await sighting(frame, "preview")) - first!, step: second! - first! };
+  return { shownAfter: (await sighting(panel, "preview")) - first!, step: second! - first! };
 }
 
 export interface Smoothness {
@@ -56,56 +57,47 @@ export async function measureTyping(
 ): Promise<{ idle: Smoothness; generating: Smoothness }> {
   const { page } = workbench;
   const measure = async (): Promise<Smoothness> => {
-    await openFile(page, "note.md");
+    await openDocument(page, "note.md");
     await probe.ask("watchEventLoop");
     const keystrokes = await typeSomething(page);
     return { eventLoop: await probe.ask("eventLoopDelay"), keystrokes };
   };
   const idle = await measure();
-  const frame = await openPanel(workbench);
+  const panel = await openPanel(workbench.page);
   const before = pictures(workbench).length;
-  await ask(frame, { prompt: "a red fox", count: BATCH });
+  await askFor(panel, { prompt: "a red fox", count: BATCH });
   const generating = await measure();
   if (pictures(workbench).length === before + BATCH) throw new Error("the pictures were ready before the typing was");
-  await openPanel(workbench);
+  await openPanel(workbench.page);
   await until(() => pictures(workbench).length === before + BATCH, PICTURES_TIMEOUT_MS);
   return { idle, generating };
 }
 
 /** Memory before the first picture, after it, and after a hundred more. */
 export async function measureMemory(workbench: Workbench, probe: Probe): Promise<readonly HostMemory[]> {
-  const frame = await openPanel(workbench);
+  const panel = await openPanel(workbench.page);
   const small = { prompt: "a red fox", width: 128, height: 128, steps: 2 };
   const before = await probe.ask("memory");
-  await generate(workbench, frame, { ...small, count: 1 });
+  await generate(workbench, panel, { ...small, count: 1 });
   const one = await probe.ask("memory");
   for (let left = GENERATIONS; left > 0; left -= BATCH) {
-    await generate(workbench, frame, { ...small, count: Math.min(left, BATCH) });
+    await generate(workbench, panel, { ...small, count: Math.min(left, BATCH) });
   }
   return [before, one, await probe.ask("memory")];
 }
 
-async function openPanel({ page }: Workbench): Promise<Frame> {
-  await runCommand(page, "Sana: Generate Image");
-  return panelFrame(page);
-}
-
 /** Asks for pictures and waits until they are on the disk. */
-async function generate(workbench: Workbench, frame: Frame, wish: Wish): Promise<void> {
+async function generate(workbench: Workbench, panel: FrameLocator, wish: Wish): Promise<void> {
   const before = pictures(workbench).length;
-  await ask(frame, wish);
+  await askFor(panel, wish);
   await until(() => pictures(workbench).length === before + wish.count, PICTURES_TIMEOUT_MS);
 }
 
-async function ask(frame: Frame, { prompt, count, ...size }: Wish): Promise<void> {
-  await frame.getByRole("radio").first().waitFor({ state: "attached" });
+async function askFor(panel: FrameLocator, { prompt, count, ...size }: Wish): Promise<void> {
   const fields = { "Number of images": count, Width: size.width, Height: size.height, Steps: size.steps };
-  for (const [label, value] of Object.entries(fields)) {
-    if (value !== undefined) await frame.getByLabel(label, { exact: true }).fill(String(value));
-  }
-  const field = promptField(frame);
-  await field.fill(prompt);
-  await field.press("ControlOrMeta+Enter");
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+  await fillForm(panel, Object.fromEntries(given.map(([label, value]) => [label, String(value)])));
+  await ask(panel, prompt);
 }
 
 /** The pictures that the panel has made so far. */

@@ -9,7 +9,7 @@ import { table } from "../table";
 import { measureActivation, measureWorkBeforeUse } from "./activation";
 import { measureFirstPreview, measureMemory, measureTyping, type Smoothness } from "./generation";
 import { measurePanelOpening } from "./panel-opening";
-import { watchPanel } from "./panel-page";
+import { watchPanel } from "./panel-watch";
 import { Probe } from "./probe-client";
 import { range } from "./range";
 

@@ -1,8 +1,8 @@
 import type { Page } from "playwright-core";
 import { gesture, GESTURE_MS } from "../../e2e/gestures";
-import { panelFrame } from "../../e2e/panel-frame";
+import { panelOf, promptOf } from "../../e2e/panel-page";
 import { runCommand } from "../../e2e/workbench";
-import { sighting } from "./panel-page";
+import { sighting } from "./panel-watch";
 import { range } from "./range";
 
 const OPENINGS = 7;
@@ -12,10 +12,11 @@ export async function measurePanelOpening(page: Page): Promise<{ first: string; 
   const times: number[] = [];
   for (let opening = 0; opening < OPENINGS; opening++) {
     const start = await enterCommand(page, "Sana: Generate Image");
-    const frame = await panelFrame(page);
-    times.push((await sighting(frame, "focused")) - start);
-    await page.keyboard.type(`fox ${opening}`);
-    await frame.waitForFunction(`document.activeElement.value.endsWith("fox ${opening}")`);
+    const panel = panelOf(page);
+    times.push((await sighting(panel, "focused")) - start);
+    const letters = `fox ${opening}`;
+    await page.keyboard.type(letters);
+    if (!(await promptOf(panel).inputValue()).endsWith(letters)) throw new Error("the prompt field lost letters");
     await runCommand(page, "View: Close All Editors");
     await page.locator("iframe.webview").waitFor({ state: "detached" });
   }

@@ -1,14 +1,15 @@
-import type { BrowserContext, Frame } from "playwright-core";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { BrowserContext, FrameLocator } from "playwright-core";
 
 /** What the watcher in the panel's page has seen so far; Unix times in milliseconds. */
-export interface Sightings {
+interface Sightings {
   /** When the prompt field first had the focus. */
   focused?: number;
   /** When a preview was first shown. */
   preview?: number;
 }
 
-// A webview on two busy cores; what takes longer hangs.
+// A panel on two busy cores; what takes longer hangs.
 const TIMEOUT_MS = 60_000;
 
 // Runs in the page, once a frame of the screen.
@@ -29,12 +30,18 @@ export async function watchPanel(browser: BrowserContext): Promise<void> {
 }
 
 /** Waits until the watcher has seen it. */
-export async function sighting(frame: Frame, what: keyof Sightings): Promise<number> {
-  const handle = await frame.waitForFunction(`sightings.${what}`, undefined, { timeout: TIMEOUT_MS });
-  return (await handle.jsonValue()) as number;
+export async function sighting(panel: FrameLocator, what: keyof Sightings): Promise<number> {
+  const deadline = Date.now() + TIMEOUT_MS;
+  for (;;) {
+    const seen: Sightings = await panel.locator("body").evaluate(`sightings`);
+    const time = seen[what];
+    if (time !== undefined) return time;
+    if (Date.now() > deadline) throw new Error(`"${what}" was not seen in the panel`);
+    await sleep(50);
+  }
 }
 
 /** The next one counts. */
-export async function forgetSighting(frame: Frame, what: keyof Sightings): Promise<void> {
-  await frame.evaluate(`delete sightings.${what}`);
+export async function forgetSighting(panel: FrameLocator, what: keyof Sightings): Promise<void> {
+  await panel.locator("body").evaluate(`delete sightings.${what}`);
 }
