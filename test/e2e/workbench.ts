@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium, type BrowserContext, type Page } from "playwright-core";
+import { gesture, GESTURE_MS } from "./gestures";
 import { chromiumPath } from "./installation.mjs";
 import { startVscodeServer, type ServerOptions } from "./vscode-server";
 
@@ -81,22 +82,13 @@ export async function openFile(page: Page, name: string): Promise<void> {
 
 /** A list that is open does not learn of commands that extensions announce later: it is opened until the row is there. */
 async function pick(page: Page, key: string, text: string, label: string): Promise<void> {
-  const input = page.locator(".quick-input-widget input.input");
   const row = page
     .locator(".quick-input-list .monaco-list-row")
     .filter({ has: page.locator(".label-name").getByText(label, { exact: true }) })
     .first();
-  const deadline = Date.now() + READY_TIMEOUT_MS;
-  for (;;) {
+  await gesture(page, async () => {
     await page.keyboard.press(key);
-    await input.waitFor();
-    await input.fill(text);
-    try {
-      await row.click({ timeout: 2000 });
-      return;
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-      await page.keyboard.press("Escape");
-    }
-  }
+    await page.locator(".quick-input-widget input.input").fill(text, { timeout: GESTURE_MS });
+    await row.click({ timeout: GESTURE_MS });
+  });
 }
