@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import { registerGenerateImageTool } from "./agents/generate-image-tool";
+import { registerMcpServer } from "./agents/mcp-provider";
 import { PictureGenerator } from "./generation/picture-generator";
 import { registerIllustrate } from "./illustrate/register-illustrate";
 import { LastPlace } from "./insert/last-place";
@@ -27,6 +28,7 @@ export function activate(context: vscode.ExtensionContext): void {
   registerPictures(services);
   registerStatus(services);
   registerGenerateImageTool(services);
+  registerMcpServer(services);
 }
 
 /** Called by VS Code before the window closes; it waits some seconds for the process to end. */

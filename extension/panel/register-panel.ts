@@ -10,8 +10,9 @@ export function registerPanel(services: BaseServices): Panel {
   const panel = new ImagePanel(context.extensionUri, log, new PanelSession(services));
   context.subscriptions.push(
     panel,
-    vscode.commands.registerCommand("sana.generateImage", () => {
-      panel.open();
+    // The walkthrough passes a prompt.
+    vscode.commands.registerCommand("sana.generateImage", (prompt?: unknown) => {
+      panel.open(typeof prompt === "string" ? { prompt } : {});
     }),
   );
   return panel;
