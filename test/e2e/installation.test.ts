@@ -34,7 +34,9 @@ describe("the packaged extension in a real VS Code", { skip: missingParts() }, (
     });
     // What a user sees after the installation; the pictures of its steps are in the package.
     await page.getByRole("button", { name: 'Try "an owl at night"' }).click();
-    const panel = page.frameLocator("iframe.webview.ready").frameLocator("#active-frame");
+    const panel = page
+      .frameLocator('iframe.webview.ready[src*="extensionId=sana-vscode.sana"]')
+      .frameLocator("#active-frame");
     const prompt = panel.getByRole("textbox", { name: "Prompt", exact: true });
     await prompt.waitFor();
     await until(async () => (await prompt.inputValue()) === "an owl under a starry night sky", 60_000);

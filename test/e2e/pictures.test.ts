@@ -45,7 +45,9 @@ describe("pictures of the explorer in a real VS Code", { skip: missingParts() },
 
   it("are what the panel starts from where that is wanted", async () => {
     await choose(page, "a-red-fox.png", "Use as Starting Image");
-    const panel = page.frameLocator("iframe.webview.ready").frameLocator("#active-frame");
+    const panel = page
+      .frameLocator('iframe.webview.ready[src*="extensionId=sana-vscode.sana"]')
+      .frameLocator("#active-frame");
     await panel.getByText("a-red-fox.png").first().waitFor({ state: "attached" });
   });
 
