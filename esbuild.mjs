@@ -1,6 +1,7 @@
 // Bundles the sidecar to dist/sana.cjs, the extension to dist/extension.cjs and the webview to dist/webview.js and
 // .css; with --tests every test file to dist/test/, with --bench the benchmarks to dist/bench/, with --soak the
-// server's long test to dist/soak/, with --code the program that opens a VS Code to try it in.
+// server's long test to dist/soak/, with --code the program that opens a VS Code to try it in, with --electron the tests
+// that a desktop VS Code runs, with --screenshots what makes README's pictures.
 import { build } from "esbuild";
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { smallLanguageClient } from "./language-client.mjs";
@@ -16,7 +17,7 @@ const common = {
   // Its CommonJS form loads its parts in a way that no bundler sees.
   alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
   // ONNX Runtime is native: its .node files lie beside its JavaScript. `vscode` exists inside VS Code only. The others are for tests and look for their own files.
-  external: ["onnxruntime-node", "vscode", "playwright-core", "axe-core"],
+  external: ["onnxruntime-node", "vscode", "playwright-core", "axe-core", "@vscode/test-electron"],
   // Libraries that ask for their own location must find it in a CommonJS bundle too.
   define: { "import.meta.url": "__bundleUrl" },
   banner: { js: 'const __bundleUrl = require("node:url").pathToFileURL(__filename).href;' },
@@ -36,6 +37,7 @@ await build({
     sana: "sidecar/main.ts",
     "provider-probe": "sidecar/runtime/provider-probe.ts",
     "inference-worker": "sidecar/worker/main.ts",
+    "mcp-server": "sidecar/agents/mcp-server.ts",
   },
   outdir: "dist",
   sourcemap: "external",
@@ -81,6 +83,10 @@ if (process.argv.includes("--tests")) {
 }
 if (process.argv.includes("--soak")) programs.push({ name: "soak/main.ts", outdir: "dist" });
 if (process.argv.includes("--screenshots")) programs.push({ name: "screenshots/main.ts", outdir: "dist/test" });
+if (process.argv.includes("--tests") || process.argv.includes("--electron")) {
+  const names = ["suite.ts", "run-electron.ts"];
+  programs.push(...names.map((name) => ({ name: `extension-host/${name}`, outdir: "dist/test" })));
+}
 if (process.argv.includes("--code")) programs.push({ name: "e2e/open-code.ts", outdir: "dist/test" });
 if (process.argv.includes("--bench")) {
   // prettier-ignore

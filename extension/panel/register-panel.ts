@@ -17,8 +17,9 @@ export function registerPanel(services: BaseServices): Panel {
       dropMimeTypes: [PICTURE_MIME],
       providedDropEditKinds: [PICTURE_DROP],
     }),
-    vscode.commands.registerCommand("sana.generateImage", () => {
-      panel.open();
+    // The walkthrough passes a prompt.
+    vscode.commands.registerCommand("sana.generateImage", (prompt?: unknown) => {
+      panel.open(typeof prompt === "string" ? { prompt } : {});
     }),
   );
   return panel;

@@ -1,5 +1,4 @@
 import { cpus } from "node:os";
-import { Writable } from "node:stream";
 import { isDeepStrictEqual } from "node:util";
 import {
   createConnection,
@@ -43,6 +42,7 @@ import { Paces } from "./pace";
 import { watchProcess } from "./parent-watch";
 import { PictureMaker } from "./picture-maker";
 import { PictureQueue } from "./picture-queue";
+import { protectedStdout } from "./protected-stdout";
 import { onRequest, parseParams } from "./requests";
 
 declare const PROGRAM_VERSION: string;
@@ -282,21 +282,4 @@ class Server implements Studio {
     await this.close();
     process.exit(orderly ? 0 : 1);
   }
-}
-
-/**
- * The process's stdout for the protocol alone: whatever else writes to it, a library or a forgotten console.log, goes to
- * stderr from now on.
- */
-function protectedStdout(onError: () => void): Writable {
-  const { stdout } = process;
-  const write = stdout.write.bind(stdout) as (chunk: Uint8Array, callback: (error?: Error | null) => void) => boolean;
-  stdout.on("error", onError);
-  stdout.write = process.stderr.write.bind(process.stderr);
-  return new Writable({
-    decodeStrings: true,
-    write: (chunk: Uint8Array, _encoding, callback) => {
-      write(chunk, callback);
-    },
-  });
 }

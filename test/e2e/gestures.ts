@@ -16,6 +16,8 @@ export async function gesture(page: Page, make: () => Promise<void>): Promise<vo
   for (;;) {
     try {
       await closeOverlays(page);
+      // A hover that is shown where the mouse rests would lie over what is meant.
+      await page.mouse.move(0, 0);
       await make();
       return;
     } catch (error) {
@@ -49,6 +51,8 @@ export async function chooseInSubmenu(page: Page, target: Locator, submenu: stri
     await menuItem(page, submenu).click({ timeout: GESTURE_MS });
     // The submenu lies inside the entry that opens it.
     await menuItem(page, entry).last().click({ timeout: GESTURE_MS });
+    // A submenu that is drawn anew while it is clicked loses the click, and stays.
+    await page.locator(".monaco-menu").first().waitFor({ state: "hidden", timeout: GESTURE_MS });
   });
 }
 

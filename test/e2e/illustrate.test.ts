@@ -74,6 +74,7 @@ describe("illustrations in a real VS Code", { skip: missingParts() }, () => {
       await page.keyboard.press("ControlOrMeta+.");
       const action = page.locator(".action-widget").getByText("Generate this image with Sana");
       await action.click({ timeout: GESTURE_MS });
+      await action.waitFor({ state: "hidden", timeout: GESTURE_MS });
     });
     const file = join(workbench.folder, "img", "fox.png");
     await until(() => existsSync(file), WAIT_MS);

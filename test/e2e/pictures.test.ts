@@ -43,6 +43,14 @@ describe("pictures of the explorer in a real VS Code", { skip: missingParts() },
     await page.locator(".tab.active", { hasText: "a-red-fox-2.png" }).waitFor();
   });
 
+  it("are what the panel starts from where that is wanted", async () => {
+    await choose(page, "a-red-fox.png", "Use as Starting Image");
+    const panel = page
+      .frameLocator('iframe.webview.ready[src*="extensionId=sana-vscode.sana"]')
+      .frameLocator("#active-frame");
+    await panel.getByText("a-red-fox.png").first().waitFor({ state: "attached" });
+  });
+
   it("of other programs are told apart, and other files have no such menu", async () => {
     await choose(page, "plain.png", "Show Parameters");
     await page.locator(".notification-toast", { hasText: "plain.png does not say how it was made" }).waitFor();

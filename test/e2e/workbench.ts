@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { chromium, type BrowserContext, type Page } from "playwright-core";
 import { gesture, GESTURE_MS } from "./gestures";
 import { chromiumPath } from "./installation.mjs";
@@ -26,6 +26,8 @@ interface WorkbenchOptions extends ServerOptions {
   readonly viewport?: { readonly width: number; readonly height: number };
   /** Device pixels per CSS pixel. */
   readonly deviceScaleFactor?: number;
+  /** A module whose `run` is called in the extension host, and who is told when it has settled: 0 where it resolved. */
+  readonly suite?: { readonly path: string; readonly onExit: (code: number) => void };
 }
 
 // A browser and a server on two busy cores; what takes longer hangs.
@@ -40,7 +42,8 @@ export async function openWorkbench(options: WorkbenchOptions = {}): Promise<Wor
     mkdirSync(join(folder, name, ".."), { recursive: true });
     writeFileSync(join(folder, name), content);
   }
-  const server = await startVscodeServer(home, options);
+  const { suite } = options;
+  const server = await startVscodeServer(home, { ...options, runsSuite: suite !== undefined });
   const { origin } = server;
 
   const browser = await chromium.launchPersistentContext(join(home, "browser"), {
@@ -54,11 +57,19 @@ export async function openWorkbench(options: WorkbenchOptions = {}): Promise<Wor
   const externalRequests: string[] = [];
   browser.on("request", (request) => {
     const { protocol, hostname } = new URL(request.url());
-    if (/^(http|ws)/.test(protocol) && hostname !== "127.0.0.1") externalRequests.push(request.url());
+    // A webview asks for its files by a name that its service worker answers; nothing goes out.
+    const isLocal = hostname === "127.0.0.1" || hostname.endsWith(".vscode-resource.vscode-cdn.net");
+    if (/^(http|ws)/.test(protocol) && !isLocal) externalRequests.push(request.url());
   });
   const page = browser.pages()[0] ?? (await browser.newPage());
   page.setDefaultTimeout(READY_TIMEOUT_MS);
-  await page.goto(`${origin}/?folder=${encodeURIComponent(folder)}`);
+  const address = new URLSearchParams({ folder });
+  if (suite !== undefined) {
+    // The window calls it when the suite has settled.
+    await page.exposeFunction("codeAutomationExit", suite.onExit);
+    address.set("payload", suitePayload(origin, suite.path));
+  }
+  await page.goto(`${origin}/?${address.toString()}`);
   await page.locator(".statusbar-item").first().waitFor();
   return {
     page,
@@ -72,6 +83,15 @@ export async function openWorkbench(options: WorkbenchOptions = {}): Promise<Wor
       rmSync(home, { recursive: true, force: true, maxRetries: 5 });
     },
   };
+}
+
+/** What tells the window to run a suite, with the extension as it is in the package. */
+function suitePayload(origin: string, path: string): string {
+  const onServer = (file: string): string => `vscode-remote://${new URL(origin).host}${file}`;
+  return JSON.stringify([
+    ["extensionDevelopmentPath", onServer(resolve("dist", "vsix", "linux-x64"))],
+    ["extensionTestsPath", onServer(path)],
+  ]);
 }
 
 /** Runs a command by its full title in the palette, such as "Sana: Show Log". */
