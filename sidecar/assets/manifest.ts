@@ -29,7 +29,7 @@ export interface TextRange {
 }
 
 /** What is wrong with a manifest and where. */
-export interface ManifestIssue {
+interface ManifestIssue {
   /** What is of the kinds `syntax` and `schema` an editor finds out by itself: it knows JSON and manifest-json-schema.ts. */
   readonly kind: "syntax" | "schema" | "value" | "duplicate-path" | "format";
   /** One line that names the key and what is allowed. */
