@@ -61,7 +61,7 @@ describe("the panel in a real VS Code", { skip: missingParts() }, () => {
       .frameLocator("iframe#active-frame")
       .locator("img");
     await shown.waitFor();
-    await assertSamePicture(await shown.screenshot(), readFileSync(join(workbench.folder, "一只红狐.png")));
+    assertSamePicture(await shown.screenshot(), readFileSync(join(workbench.folder, "一只红狐.png")));
     await runCommand(page, "View: Close Editor");
 
     assert.equal(await savedText(page, "note.md", workbench.folder), NOTE + LINK);
@@ -233,7 +233,7 @@ function clipboard(page: Page, type: "text/plain" | "image/png"): Promise<string
 }
 
 /** What is on the screen, in whatever size, has the colours of the file, place by place. */
-async function assertSamePicture(screenshot: Buffer, file: Buffer): Promise<void> {
+function assertSamePicture(screenshot: Buffer, file: Buffer): void {
   const [seen, made] = [grid(PNG.sync.read(screenshot)), grid(PNG.sync.read(file))];
   const difference = seen.map((value, index) => Math.abs(value - made[index]!));
   // The browser resizes and the preview may round corners: cells of an eighth differ by less than a tenth of the range.
