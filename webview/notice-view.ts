@@ -13,7 +13,7 @@ export function createNoticeView(close: () => void) {
   const error = element("span", { attributes: { role: "alert" } });
   const bar = element(
     "div",
-    { className: "notice" },
+    { className: "notice", attributes: { role: "region", "aria-label": l10n.t("Notice") } },
     info,
     error,
     iconButton({ label: l10n.t("Close"), icon: ICONS.close }, close),

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import * as vscode from "vscode";
 import { linkPath } from "../insert/destination";
 import { insertPicture } from "../insert/insert-picture";
@@ -74,11 +75,12 @@ async function reveal(file: vscode.Uri): Promise<null> {
 
 /** Null where the user kept it. Not every file system has a trash. */
 async function moveToTrash(file: vscode.Uri): Promise<string | null> {
+  // Where there is no trash, VS Code says that before it looks for the file.
+  if (!existsSync(file.fsPath)) return vscode.l10n.t("Deleted");
   try {
     await vscode.workspace.fs.delete(file, { useTrash: true });
     return vscode.l10n.t("Moved to the trash");
-  } catch (error) {
-    if (error instanceof vscode.FileSystemError && error.code === "FileNotFound") return vscode.l10n.t("Deleted");
+  } catch {
     const confirm = vscode.l10n.t("Delete Permanently");
     const message = vscode.l10n.t("There is no trash here. Delete the picture permanently?");
     if ((await vscode.window.showWarningMessage(message, { modal: true }, confirm)) !== confirm) return null;
