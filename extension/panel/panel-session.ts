@@ -52,6 +52,8 @@ export class PanelSession {
   private page: Page | undefined;
   private pageIsReady = false;
   private form: Form;
+  /** VS Code saves the state of a page now and then: after a reload of the window it may be older than the form here. */
+  private pageMayBeBehind: boolean;
   private waitingEdit: Partial<Form> | undefined;
   private models: ModelsMessage = loadingModels;
   private modelsWanted = true;
@@ -76,7 +78,9 @@ export class PanelSession {
     this.history = new PromptHistory(context.workspaceState.get(PROMPTS_KEY), (prompts) => {
       void context.workspaceState.update(PROMPTS_KEY, prompts);
     });
-    this.form = parseMessage(Form, context.workspaceState.get(FORM_KEY)) ?? EMPTY_FORM;
+    const kept = parseMessage(Form, context.workspaceState.get(FORM_KEY));
+    this.form = kept ?? EMPTY_FORM;
+    this.pageMayBeBehind = kept !== null;
     this.jobs = new PanelJobs({
       make: async (params, { onProgress, onPreview }, signal) => {
         await this.prepare();
@@ -181,7 +185,9 @@ export class PanelSession {
     }
   }
 
-  private async begin(remembered: Form | null): Promise<void> {
+  private async begin(ofPage: Form | null): Promise<void> {
+    const remembered = this.pageMayBeBehind ? null : ofPage;
+    this.pageMayBeBehind = false;
     this.pictures = await this.library.list(MAX_PICTURES);
     this.pageIsReady = true;
     this.post({

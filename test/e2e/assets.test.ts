@@ -3,6 +3,7 @@ import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Locator, Page } from "playwright-core";
+import { gesture, GESTURE_MS } from "./gestures";
 import { missingParts } from "./missing-parts";
 import { until } from "./until";
 import { openFile, openWorkbench, runCommand, type Workbench } from "./workbench";
@@ -22,9 +23,12 @@ describe("workspace assets in a real VS Code", { skip: missingParts() }, () => {
   let workbench: Workbench;
   let page: Page;
   const path = (name: string): string => join(workbench.folder, name);
-  const write = (assets: readonly object[], defaults?: object): void => {
-    writeFileSync(path(MANIFEST), manifest(assets, defaults));
-  };
+  /** Changes the file and waits for what it brings. A window that has just opened may not be watching files yet. */
+  const write = (assets: readonly object[], sign: string, defaults?: object): Promise<void> =>
+    gesture(page, async () => {
+      writeFileSync(path(MANIFEST), manifest(assets, defaults));
+      await problem(page, sign).waitFor({ timeout: GESTURE_MS });
+    });
   before(async () => {
     const faulty = [
       { path: "fox.png", prompt: "a red fox" },
@@ -42,7 +46,7 @@ describe("workspace assets in a real VS Code", { skip: missingParts() }, () => {
   it("say what is wrong with the file, once, where it is", async () => {
     const missing = problem(page, "Missing: fox.png does not exist");
     await missing.waitFor();
-    assert.match((await missing.innerText()).replaceAll(/\s+/g, " "), /\[Ln 4, Col 13\]/);
+    assert.match((await missing.innerText()).replaceAll(/\s+/g, " "), /\[Ln 4, Col 14\]/);
     await problem(page, "the size 999 of cat-999.png is wider than the picture, which has 64 pixels").waitFor();
     await problem(page, "FOX.png is made twice; each path must be unique").waitFor();
     await problem(page, "must be a path inside this file's folder").waitFor();
@@ -51,11 +55,11 @@ describe("workspace assets in a real VS Code", { skip: missingParts() }, () => {
   });
 
   it("are completed as the schema says", async () => {
-    write([
+    const assets = [
       { path: "fox.png", prompt: "a red fox" },
       { path: "一只猫.png", prompt: "一只猫" },
-    ]);
-    await problem(page, "Missing: 一只猫.png").waitFor();
+    ];
+    await write(assets, "Missing: 一只猫.png");
     await page.locator(".view-line", { hasText: "a red fox" }).click();
     await page.keyboard.press("End");
     await page.keyboard.press("ArrowLeft");
@@ -91,11 +95,11 @@ describe("workspace assets in a real VS Code", { skip: missingParts() }, () => {
     assert.equal(statSync(path("fox.png")).mtimeMs, before);
     assert.equal(await problem(page, "一只猫.png").count(), 0);
 
-    write([
+    const assets = [
       { path: "fox.png", prompt: "a blue fox" },
       { path: "一只猫.png", prompt: "一只猫" },
-    ]);
-    await problem(page, "Out of date: it was made with other parameters").waitFor();
+    ];
+    await write(assets, "Out of date: it was made with other parameters");
     await runCommand(page, "Sana: Check Workspace Assets");
     const message = toast(page, "1 of 2 pictures are not up to date.");
     await message.locator("a.monaco-button", { hasText: "Generate" }).click();
@@ -106,11 +110,11 @@ describe("workspace assets in a real VS Code", { skip: missingParts() }, () => {
 
   it("are reported where they cannot be made, without stopping the rest", async () => {
     writeFileSync(path("mine.png"), "not made by Sana");
-    write([
+    const assets = [
       { path: "mine.png", prompt: "x" },
       { path: "car.png", prompt: "a car" },
-    ]);
-    await problem(page, "Not made by Sana: mine.png exists").waitFor();
+    ];
+    await write(assets, "Not made by Sana: mine.png exists");
     await runCommand(page, "Sana: Generate Workspace Assets");
     const message = toast(page, "Pictures made: 1, failed: 1. mine.png: mine.png exists");
     await message.locator("a.monaco-button", { hasText: "Show Problems" }).click();
@@ -121,11 +125,8 @@ describe("workspace assets in a real VS Code", { skip: missingParts() }, () => {
 
   it("keep what is finished when they are cancelled", async () => {
     const names = ["one", "two", "three", "four", "five", "six"].map((name) => `${name}.png`);
-    write(
-      names.map((name) => ({ path: `many/${name}`, prompt: "a house" })),
-      { steps: 12, width: 256, height: 256 },
-    );
-    await problem(page, "Missing: many/one.png").waitFor();
+    const assets = names.map((name) => ({ path: `many/${name}`, prompt: "a house" }));
+    await write(assets, "Missing: many/one.png", { steps: 12, width: 256, height: 256 });
     await runCommand(page, "Sana: Generate Workspace Assets");
     await until(() => existsSync(path("many/one.png")), WAIT_MS);
     await toast(page, "making the pictures of the workspace").locator("a.monaco-button", { hasText: "Cancel" }).click();
