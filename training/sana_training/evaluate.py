@@ -2,9 +2,11 @@
 
     python -m sana_training.evaluate --dataset D --work W --models M --before T0 --after T1 --decoder DECODER --output O
 
-writes scores.json, answers.jsonl (one line a prompt) and contact sheets under ``O``. Kinds, languages and
-prompts are fixed by a seed; both models get the same noise. The ceiling is the judge's score on painted scenes; the
-distance is the Fréchet distance between the judge's features of pictures of single things and of painted ones.
+writes scores.json, answers.jsonl (one line a picture) and contact sheets under ``O``. Kinds, languages and
+prompts are fixed by a seed; both models get the same noise, the first model for the first seed only. The ceiling is the
+judge's score on painted scenes, language by language; the distance is the Fréchet distance between the judge's features
+of pictures of single things and of painted ones. Pictures of words are left in words.zip for tesseract (reading.py),
+and subset.json with its noise for the program itself (sidecar_check.py).
 """
 
 import argparse
@@ -14,7 +16,7 @@ import math
 import random
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -24,11 +26,14 @@ from .cache import load_world
 from .captions import plain_caption
 from .catalogue import LANGUAGES, Concept
 from .compose import Painter, as_batch
-from .judge import JUDGE_SIZE, Detection, Judge, number_of_classes, small
+from .judge import JUDGE_SIZE, Detection, Judge, small
 from .layers import compile_blocks
+from .questions import Question, is_right
+from .reading import save_words, word_questions
 from .sampling import Illustrator, SamplingOptions
 from .scenes import COLOURS, OPPOSITE, Scene, SceneSampler, SpriteTable, Subject
 from .sheets import PROBES, save_sheet
+from .sidecar_check import save_subset
 from .text_states import TextStates
 from .transformer import load_transformer
 from .vae import load_autoencoder, replace_decoder
@@ -38,18 +43,7 @@ _PAIRS = 24
 _COUNTED = 24
 _COLOURED = 48
 _COUNTS = (2, 3, 4, 5, 6)
-
-
-@dataclass(frozen=True)
-class Question:
-    """One prompt with the scene that it asks for."""
-
-    kind: str
-    language: str
-    prompt: str
-    scene: Scene
-    # Whether the combination (or the name in this language) was kept out of training.
-    held: bool
+_GENEVAL_KINDS = ("single", "two", "count", "colour", "relation", "two_coloured")
 
 
 def questions(
@@ -116,32 +110,6 @@ def _held(scene: Scene, language: str) -> bool:
     return held or (bool(scene.relation) and splits.held_relation(keys[0], scene.relation, keys[1]))
 
 
-def is_right(scene: Scene, seen: list[Detection]) -> bool:
-    """Whether the detections answer the scene."""
-    if scene.kind == "single":
-        return seen[0].label == scene.subjects[0].index
-    if scene.kind == "count":
-        subject = scene.subjects[0]
-        return len(seen) == subject.count and all(found.label == subject.index for found in seen)
-    matches = [next((found for found in seen if _fits(subject, found)), None) for subject in scene.subjects]
-    if any(match is None for match in matches):
-        return False
-    if not scene.relation:
-        return True
-    return _stands(scene.relation, *matches)
-
-
-def _fits(subject: Subject, found: Detection) -> bool:
-    return found.label == subject.index and subject.colour in (None, found.colour)
-
-
-def _stands(relation: str, first: Detection, second: Detection) -> bool:
-    right, down = first.x - second.x, first.y - second.y
-    if relation in ("left", "right"):
-        return abs(right) > abs(down) and (right < 0) == (relation == "left")
-    return abs(down) > abs(right) and (down < 0) == (relation == "above")
-
-
 @dataclass(frozen=True)
 class EvaluationOptions:
     """Where things are."""
@@ -156,6 +124,7 @@ class EvaluationOptions:
     seconds: float
     guidance: float
     steps: int
+    seeds: int
     batch: int
     limit: int | None
     device: str
@@ -163,7 +132,7 @@ class EvaluationOptions:
 
 
 def evaluate(options: EvaluationOptions) -> None:
-    """Draws everything with both models, then scores language by language; what is known is written at once."""
+    """Draws everything with both models, then scores round by round; what is known is written at once."""
     options.output.mkdir(parents=True, exist_ok=True)
     world = load_world(options.dataset, options.work)
     models = _illustrators(options)
@@ -171,21 +140,24 @@ def evaluate(options: EvaluationOptions) -> None:
     groups = questions(world.catalogue, *_drawable(world.catalogue, world.table), options.limit)
     started = time.monotonic()
     _save_sheets(options, models)
-    drawn = [
-        {name: model.draw([question.prompt for question in group], sampling, small) for name, model in models.items()}
-        for group in groups
-    ]
+    save_subset(options.output, [question for group in groups for question in group], sampling)
+    drawn = _draw_groups(models, groups, sampling)
     print(f"{sum(map(len, groups))} prompts drawn twice in {time.monotonic() - started:.0f} s", flush=True)
-    wait_for(options.when)
-    judge = Judge(options.work, number_of_classes(world.catalogue), options.device)
-    painter = Painter(options.work / "sprites.npy", world.table.recolourings, options.device)
     builder = SceneSampler(world.catalogue, world.table, respect_holdouts=False)
+    painter = Painter(options.work / "sprites.npy", world.table.recolourings, options.device)
+    asked_words = word_questions(world.catalogue, world.table, options.limit)
+    shown_words = {"after": models["after"].draw([question.prompt for question in asked_words], sampling)}
+    shown_words["ceiling"] = _painted(painter, builder, asked_words, side=512)
+    save_words(options.output / "words.zip", asked_words, shown_words)
+    print(f"{len(asked_words)} words drawn after {time.monotonic() - started:.0f} s", flush=True)
+    wait_for(options.when)
+    judge = Judge(options.work / "judge.pt", options.device)
     scores = _Scores(options)
     for group, pictures in zip(groups, drawn, strict=True):
         language = group[0].language
         pictures["ceiling"] = _painted(painter, builder, group)
         for name, shown in pictures.items():
-            scores.add(_answers(name, group, judge.look(shown)))
+            scores.add(_answers(name, 0, group, judge.look(shown)))
         alone = [index for index, question in enumerate(group) if question.kind == "single"]
         features = {name: judge.describe(shown[alone]) for name, shown in pictures.items()}
         distances = {name: frechet_distance(features[name], features["ceiling"]) for name in models}
@@ -203,6 +175,24 @@ def evaluate(options: EvaluationOptions) -> None:
             return
         scores.note("sampling", _score_sampling(models["after"], judge, asked, way))
     print(f"samplers after {time.monotonic() - started:.0f} s", flush=True)
+    for seed in range(1, options.seeds):
+        if time.monotonic() - started > options.seconds:
+            return
+        again = _draw_groups({"after": models["after"]}, groups, replace(sampling, seed=seed))
+        for group, pictures in zip(groups, again, strict=True):
+            scores.add(_answers("after", seed, group, judge.look(pictures["after"])))
+        scores.note("settings", {"seeds": seed + 1})
+        print(f"seed {seed} scored after {time.monotonic() - started:.0f} s", flush=True)
+
+
+def _draw_groups(
+    models: dict[str, Illustrator], groups: list[list[Question]], sampling: SamplingOptions
+) -> list[dict[str, torch.Tensor]]:
+    """For every group the pictures of every model, as small as the judge wants them."""
+    return [
+        {name: model.draw([question.prompt for question in group], sampling, small) for name, model in models.items()}
+        for group in groups
+    ]
 
 
 # Steps and order of the solvers that are compared, then guidance with the default steps.
@@ -266,7 +256,7 @@ class _Scores:
         self._write()
 
     def _write(self) -> None:
-        scores = {**self._notes, "scores": summary(self._answers)}
+        scores = {**self._notes, "geneval": geneval(self._answers), "scores": summary(self._answers)}
         (self._folder / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
         lines = [json.dumps(answer, ensure_ascii=False) for answer in self._answers]
         (self._folder / "answers.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -309,21 +299,24 @@ def _drawable(catalogue: list[Concept], table: SpriteTable) -> tuple[list[int], 
     return drawable, coloured
 
 
-def _painted(painter: Painter, builder: SceneSampler, group: list[Question]) -> torch.Tensor:
+def _painted(
+    painter: Painter, builder: SceneSampler, group: list[Question], side: int = JUDGE_SIZE
+) -> torch.Tensor:
     rng = random.Random(0)
     batch = as_batch([builder.build(rng, question.scene) for question in group])
     return torch.cat(
         [
-            painter.paint(batch.part(start, start + 64), JUDGE_SIZE, JUDGE_SIZE).cpu()
+            painter.paint(batch.part(start, start + 64), side, side).cpu()
             for start in range(0, len(batch), 64)
         ]
     )
 
 
-def _answers(model: str, group: list[Question], seen: list[list[Detection]]) -> list[dict]:
+def _answers(model: str, seed: int, group: list[Question], seen: list[list[Detection]]) -> list[dict]:
     return [
         {
             "model": model,
+            "seed": seed,
             "kind": question.kind,
             "detail": question.scene.relation or (question.scene.subjects[0].count if question.kind == "count" else ""),
             "language": question.language,
@@ -347,6 +340,19 @@ def summary(answers: list[dict]) -> dict[str, dict[str, dict[str, float | int]]]
     return {model: {name: _shares(group) for name, group in groups.items()} for model, groups in collected.items()}
 
 
+def geneval(answers: list[dict]) -> dict[str, dict[str, float]]:
+    """model -> language -> the mean over GenEval's six kinds, for the languages that all six are asked in."""
+    collected: dict[tuple[str, str], dict[str, list[dict]]] = defaultdict(lambda: defaultdict(list))
+    for answer in answers:
+        if answer["kind"] in _GENEVAL_KINDS:
+            collected[answer["model"], answer["language"]][answer["kind"]].append(answer)
+    means: dict[str, dict[str, float]] = defaultdict(dict)
+    for (model, language), kinds in collected.items():
+        if len(kinds) == len(_GENEVAL_KINDS):
+            means[model][language] = round(sum(map(_share, kinds.values())) / len(kinds), 4)
+    return dict(means)
+
+
 def _shares(group: list[dict]) -> dict[str, float | int]:
     shares: dict[str, float | int] = {"prompts": len(group), "right": _share(group)}
     for name, held in (("seen", False), ("held", True)):
@@ -367,9 +373,10 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--decoder", type=Path, help="decoder of the second model; the first has that of --models")
     parser.add_argument("--when", type=Path, help="draw, then wait for this file (the judge) before scoring")
-    parser.add_argument("--seconds", type=float, default=math.inf, help="compare no further samplers after this time")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="no further samplers and seeds after this time")
     parser.add_argument("--guidance", type=float, default=4.5)
     parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--seeds", type=int, default=4, help="of the second model, as far as the time allows")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--limit", type=int, help="prompts of a group, for a quick look")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

@@ -50,8 +50,7 @@ class Illustrator:
         tokens = torch.from_numpy(tokenise(self._text.tokenizer, [prompt.lower().strip() for prompt in prompts]))
         states = self._text.encode(tokens)
         masks = (tokens > 0).to(self._device)
-        shape = (len(prompts), 32, options.latent_height, options.latent_width)
-        noise = torch.randn(shape, generator=torch.Generator().manual_seed(options.seed))
+        noise = initial_noise(len(prompts), options)
         pictures = []
         for start in range(0, len(prompts), options.batch):
             part = slice(start, start + options.batch)
@@ -105,6 +104,12 @@ class Illustrator:
                 decoded = self._vae.decode(part / self._vae.config.scaling_factor, return_dict=False)[0]
             pictures.append(finish(decoded.float().clamp(-1, 1)).cpu())
         return torch.cat(pictures)
+
+
+def initial_noise(number: int, options: SamplingOptions) -> torch.Tensor:
+    """float32 ``[number, 32, h, w]`` on the CPU, where the same seed gives the same noise on every machine."""
+    shape = (number, 32, options.latent_height, options.latent_width)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(options.seed))
 
 
 def flow_sigmas(steps: int) -> list[float]:

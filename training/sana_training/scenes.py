@@ -9,13 +9,14 @@ from typing import TypeVar
 
 from . import splits
 from .catalogue import Concept
+from .lettering import BOARD_COLOURS, LETTERING_SET, word_of
 
 _Choice = TypeVar("_Choice")
 
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray", "teal")
 RELATIONS = ("left", "right", "above", "below")
 OPPOSITE = {"left": "right", "right": "left", "above": "below", "below": "above"}
-KINDS = ("single", "colour", "count", "two", "relation", "two_coloured", "several")
+KINDS = ("single", "colour", "count", "two", "relation", "two_coloured", "several", "word")
 MAX_ITEMS = 6
 
 # Style -> the sets whose drawings show it. None: no style is asked for.
@@ -64,13 +65,14 @@ BACKGROUNDS = (
 COLOURED_BACKGROUNDS = ("plain", "gradient", "stripes", "dots")
 
 _KIND_SHARES = {
-    "single": 0.33,
-    "colour": 0.11,
-    "count": 0.15,
-    "two": 0.06,
-    "relation": 0.21,
-    "two_coloured": 0.08,
-    "several": 0.06,
+    "single": 0.26,
+    "colour": 0.09,
+    "count": 0.16,
+    "two": 0.08,
+    "relation": 0.11,
+    "two_coloured": 0.10,
+    "several": 0.13,
+    "word": 0.07,
 }
 _STYLE_SHARES = {
     None: 0.36,
@@ -100,27 +102,33 @@ _BACKGROUND_SHARES = {
     "night": 0.025,
     "sky": 0.025,
 }
-_COUNT_SHARES = {2: 0.26, 3: 0.24, 4: 0.22, 5: 0.14, 6: 0.14}
+_COUNT_SHARES = {2: 0.20, 3: 0.20, 4: 0.18, 5: 0.22, 6: 0.20}
 _COLOURED_COUNT_SHARE = 0.25
-_TECHNICAL_SHARE = 0.10
+_TECHNICAL_SHARE = 0.15
+# A word alone, or a thing beside it; the word must be short there, because the board is smaller.
+_WORD_ALONE_SHARE = 0.75
+_LETTERS_BESIDE = 5
 
 # (centres, size) of the things in a square picture; sizes and places in units of its side.
 _LAYOUTS: dict[str, tuple[tuple[tuple[float, float], ...], float]] = {
-    "one": (((0.5, 0.5),), 0.71),
-    "row2": (((0.27, 0.5), (0.73, 0.5)), 0.40),
-    "column2": (((0.5, 0.27), (0.5, 0.73)), 0.40),
-    "triangle": (((0.28, 0.30), (0.72, 0.30), (0.5, 0.73)), 0.36),
-    "row3": (((0.2, 0.5), (0.5, 0.5), (0.8, 0.5)), 0.27),
-    "square": (((0.28, 0.28), (0.72, 0.28), (0.28, 0.72), (0.72, 0.72)), 0.36),
-    "quincunx": (((0.22, 0.25), (0.78, 0.25), (0.22, 0.76), (0.78, 0.76), (0.5, 0.5)), 0.31),
-    "rows6": (((0.2, 0.3), (0.5, 0.3), (0.8, 0.3), (0.2, 0.72), (0.5, 0.72), (0.8, 0.72)), 0.27),
+    "one": (((0.5, 0.5),), 0.74),
+    "board": (((0.5, 0.5),), 0.84),
+    "row2": (((0.26, 0.5), (0.74, 0.5)), 0.44),
+    "column2": (((0.5, 0.26), (0.5, 0.74)), 0.44),
+    "triangle": (((0.27, 0.28), (0.73, 0.28), (0.5, 0.73)), 0.41),
+    "row3": (((0.19, 0.5), (0.5, 0.5), (0.81, 0.5)), 0.29),
+    "square": (((0.27, 0.27), (0.73, 0.27), (0.27, 0.73), (0.73, 0.73)), 0.40),
+    "quincunx": (((0.21, 0.22), (0.79, 0.22), (0.21, 0.78), (0.79, 0.78), (0.5, 0.5)), 0.34),
+    "rows6": (((0.19, 0.29), (0.5, 0.29), (0.81, 0.29), (0.19, 0.72), (0.5, 0.72), (0.81, 0.72)), 0.29),
 }
 # Things at different distances, the farthest first: (centre, size). What is nearer stands lower and is drawn over it.
 _DEPTH_LAYOUTS: dict[int, tuple[tuple[float, float, float], ...]] = {
-    3: ((0.5, 0.33, 0.30), (0.27, 0.64, 0.40), (0.73, 0.68, 0.42)),
-    4: ((0.30, 0.32, 0.27), (0.70, 0.32, 0.27), (0.26, 0.69, 0.38), (0.72, 0.71, 0.40)),
-    5: ((0.22, 0.31, 0.25), (0.5, 0.27, 0.25), (0.78, 0.31, 0.25), (0.30, 0.70, 0.36), (0.71, 0.71, 0.37)),
+    3: ((0.5, 0.30, 0.34), (0.27, 0.66, 0.42), (0.73, 0.69, 0.44)),
+    4: ((0.29, 0.29, 0.32), (0.71, 0.29, 0.32), (0.26, 0.70, 0.40), (0.73, 0.72, 0.41)),
+    5: ((0.20, 0.29, 0.28), (0.5, 0.24, 0.28), (0.80, 0.29, 0.28), (0.29, 0.71, 0.38), (0.71, 0.71, 0.39)),
 }
+# A thing, and a board at its upper right that is large enough to be read.
+_BESIDE_WORD = ((0.20, 0.70, 0.36), (0.62, 0.36, 0.66))
 _DEPTH_SHARE = 0.6
 
 
@@ -184,7 +192,7 @@ class SpriteTable:
     def drawings(self, concept: Concept, style: str | None, colour: str | None) -> list[int]:
         """The drawings of a concept that fit; empty when there are none."""
         if colour is not None:
-            names = STYLE_SETS.get(style) or STYLE_SETS["3d"]
+            names = (*(STYLE_SETS.get(style) or STYLE_SETS["3d"]), LETTERING_SET)
             return [
                 self._coloured[found]
                 for found in ((concept.key, name, colour) for name in names)
@@ -211,6 +219,7 @@ class SceneSampler:
         countable = [index for index in drawn if catalogue[index].countable]
         self._everyday = [index for index in countable if catalogue[index].emoji]
         self._technical = [index for index in countable if catalogue[index].slugs]
+        self._words = [index for index in drawn if word_of(catalogue[index].key)]
         self._any = drawn
         self._any_weights = list(itertools.accumulate(catalogue[index].weight for index in drawn))
 
@@ -239,6 +248,8 @@ class SceneSampler:
             owners.reverse()
         if scene.kind == "several" and rng.random() < _DEPTH_SHARE:
             places = _places_in_depth(rng, len(owners))
+        elif scene.kind == "word" and len(owners) == 2:
+            places = [(x + rng.uniform(-0.02, 0.02), y + rng.uniform(-0.03, 0.03), s) for x, y, s in _BESIDE_WORD]
         else:
             places = self._places(rng, _layout(rng, scene, len(owners)), len(owners))
         items = tuple(Item(chosen[owner], *place, subject=owner) for owner, place in zip(owners, places, strict=True))
@@ -253,6 +264,8 @@ class SceneSampler:
         return [first, *(rng.choice(same or options) for same, options in zip(alike, drawings[1:], strict=True))]
 
     def _attempt(self, rng: random.Random, kind: str) -> Scene | None:
+        if kind == "word":
+            return self._with_word(rng)
         number = rng.choice((3, 3, 4, 5)) if kind == "several" else 1 + (kind in ("two", "relation", "two_coloured"))
         indices = [self._pick(rng, kind) for _ in range(number)]
         if len(set(indices)) < number:
@@ -264,10 +277,24 @@ class SceneSampler:
             Subject(self._catalogue[index], index, colour, count)
             for index, colour in zip(indices, colours, strict=True)
         )
-        style = self._style(rng, coloured, subjects)
-        background, background_colour = _background(rng, style, subjects)
         relation = rng.choice(RELATIONS) if kind == "relation" else ""
-        scene = Scene(kind, subjects, (), style, background, background_colour, relation)
+        return self._finished(rng, Scene(kind, subjects, (), self._style(rng, coloured, subjects), relation=relation))
+
+    def _with_word(self, rng: random.Random) -> Scene | None:
+        if not self._words:
+            return None
+        index = rng.choice(self._words)
+        key = self._catalogue[index].key
+        colour = rng.choice(BOARD_COLOURS) if rng.random() < 0.4 else None
+        subjects = (Subject(self._catalogue[index], index, colour),)
+        if len(word_of(key)) <= _LETTERS_BESIDE and rng.random() > _WORD_ALONE_SHARE:
+            other = rng.choice(self._everyday)
+            subjects = (Subject(self._catalogue[other], other), *subjects)
+        return self._finished(rng, Scene("word", subjects, ()))
+
+    def _finished(self, rng: random.Random, scene: Scene) -> Scene | None:
+        background, colour = _background(rng, scene.style, scene.subjects)
+        scene = Scene(**{**scene.__dict__, "background": background, "background_colour": colour})
         if self._respect_holdouts and _held_out(scene):
             return None
         return self.build(rng, scene)
@@ -297,12 +324,12 @@ class SceneSampler:
             size = min(size * 1.4, 0.6)
         if tall and layout == "column2":
             size = min(size * 1.4, 0.6)
-        if layout == "one":
+        if layout in ("one", "board"):
             jitter_x = jitter_y = 0.04
             # A wide picture often has its subject aside, with room for a title.
             if wide or tall:
                 jitter_x, jitter_y = (0.22, 0.04) if wide else (0.04, 0.22)
-            low, high = 0.88, 1.13
+            low, high = (0.88, 1.13) if layout == "one" else (0.9, 1.05)
         else:
             free = 0.05
             jitter_x = free if layout == "column2" else 0.015
@@ -334,6 +361,8 @@ def _places_in_depth(rng: random.Random, number: int) -> list[tuple[float, float
 def _layout(rng: random.Random, scene: Scene, number: int) -> str:
     if scene.kind == "relation":
         return "row2" if scene.relation in ("left", "right") else "column2"
+    if scene.kind == "word":
+        return "board"
     if number == 2:
         return "row2" if rng.random() < 0.7 else "column2"
     if number == 3:
@@ -367,6 +396,8 @@ def _held_out(scene: Scene) -> bool:
     ):
         return True
     if any(subject.colour and splits.held_colour(subject.concept.key, subject.colour) for subject in scene.subjects):
+        return True
+    if any(splits.held_lettering(key) for key in keys):
         return True
     if any(splits.held_count(subject.concept.key, subject.count) for subject in scene.subjects):
         return True

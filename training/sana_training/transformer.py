@@ -2,7 +2,7 @@
 
     python -m sana_training.transformer --work W --models M --start TRANSFORMER_DIR --seconds 900
 
-reads the caches of stage ``cache`` and writes ``W/transformer/`` (the averaged weights in int8 rows, with config.json
+reads the caches of stage ``cache``, learns which wordings fit their pictures (scorer.py), and writes ``W/transformer/`` (the averaged weights in int8 rows, with config.json
 and log.json), every few minutes and at the end. ``W/training-state.pt`` lets an interrupted run go on.
 The optimiser starts cold, so its learning rate rises over the first WARM_UP steps.
 """
@@ -24,6 +24,7 @@ from .cache import CAPTION_LANGUAGES, SHAPES, load_cache
 from .layers import DEPTHWISE, compile_blocks, use_fast_layers
 from .muon import Muon
 from .prompts import PROMPT_TOKENS
+from .scorer import CaptionScorer, reading_weights, scores, train_scorer
 from .text_states import STATE_WIDTH, TextStates
 from .waiting import wait_for
 
@@ -32,11 +33,11 @@ FLOW_SHIFT = 3.0
 TIMESTEPS = 1000
 WEIGHTS_NAME = "diffusion_pytorch_model.int8.safetensors"
 
-# How often each wording of a scene is read; the order is that of CAPTION_LANGUAGES.
-_CAPTION_WEIGHTS = (0.15, 0.15, 0.25, 0.25, 0.20)
+# How often a caption is read in each language.
+LANGUAGE_SHARES = {"en": 0.27, "zh": 0.24, "de": 0.25, "emoji": 0.24}
 _CAPTION_DROP = 0.1
 _EMA = 0.9995
-# Pictures that are not square come in once the square ones are learned.
+# Pictures of other shapes and sizes come in once those of 512 pixels are learned.
 _OTHER_SHAPES_FROM = 0.4
 _OTHER_SHAPES_SHARE = 0.2
 _CONSTANT_SHARE = 0.35
@@ -59,6 +60,10 @@ class TrainingOptions:
     device: str
     save_every: float
     seed: int
+    languages: tuple[str, ...] = tuple(LANGUAGE_SHARES)
+    # Whether captions are chosen by score, and after how many steps to end instead of by time: for comparisons.
+    scored: bool = True
+    steps: int | None = None
     when: Path | None = None
 
 
@@ -100,11 +105,13 @@ class StandardisedText(nn.Module):
 
 @dataclass
 class TrainingData:
-    """Everything in device memory: latents by shape, text states ``[n, 5, 32, 640]`` and masks ``[n, 5, 32]``."""
+    """Everything in device memory: latents by shape, text states ``[n, k, 32, 640]``, masks and how often each is read."""
 
     latents: dict[tuple[int, int], torch.Tensor]
     states: dict[tuple[int, int], torch.Tensor]
     masks: dict[tuple[int, int], torch.Tensor]
+    # The probability ``[n, k]`` of each of the k wordings.
+    weights: dict[tuple[int, int], torch.Tensor]
     validation: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
     unconditional: torch.Tensor
 
@@ -136,7 +143,7 @@ def save_transformer(folder: Path, state: dict[str, torch.Tensor], integers: set
 def load_data(options: TrainingOptions) -> TrainingData:
     """Reads the caches and encodes every wording."""
     encoder = TextStates(options.models, options.device)
-    data = TrainingData({}, {}, {}, load_validation(options, encoder), encoder.unconditional())
+    data = TrainingData({}, {}, {}, {}, load_validation(options, encoder), encoder.unconditional())
     for shape in SHAPES:
         cache = load_cache(options.work, shape)
         data.latents[shape] = cache["latents"].to(options.device)
@@ -144,6 +151,23 @@ def load_data(options: TrainingOptions) -> TrainingData:
         data.states[shape] = encoder.encode(tokens.flatten(0, 1)).view(*tokens.shape, -1)
         data.masks[shape] = (tokens > 0).to(options.device)
     return data
+
+
+def weigh_captions(data: TrainingData, options: TrainingOptions) -> None:
+    """Fills ``data.weights``, by score or evenly within each language."""
+    shares = {language: LANGUAGE_SHARES[language] for language in options.languages}
+    found = {shape: torch.ones(latents.shape[0], len(CAPTION_LANGUAGES)) for shape, latents in data.latents.items()}
+    if options.scored:
+        scorer = CaptionScorer(*_statistics(data)).to(options.device)
+        square = next(iter(SHAPES))
+        train_scorer(scorer, data.latents[square], data.states[square], data.masks[square])
+        for shape in data.latents:
+            found[shape] = scores(scorer, data.latents[shape], data.states[shape], data.masks[shape])
+        held = scores(scorer, data.validation[0], data.validation[1][:, None], data.validation[2][:, None])
+        mean = found[square].mean().item()
+        print(f"scorer: mean score {mean:.3f}, on held-out scenes {held.mean().item():.3f}", flush=True)
+    for shape, value in found.items():
+        data.weights[shape] = reading_weights(CAPTION_LANGUAGES, shares, value).to(options.device)
 
 
 def load_validation(options: TrainingOptions, encoder: TextStates) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -165,7 +189,15 @@ def train(options: TrainingOptions) -> None:
         print(f"compiled after {time.monotonic() - started:.0f} s", flush=True)
         wait_for(options.when)
     data = load_data(options)
+    weigh_captions(data, options)
     print(f"data ready after {time.monotonic() - started:.0f} s", flush=True)
+    run = prepare_run(options, data)
+    run.resume()
+    run.run()
+
+
+def prepare_run(options: TrainingOptions, data: TrainingData) -> "TrainingRun":
+    """Loads the model twice, to train and to average."""
     mean, deviation = _statistics(data)
     transformer, integers = load_transformer(options.start, options.device, options.depthwise)
     model = StandardisedText(transformer, mean, deviation)
@@ -174,9 +206,7 @@ def train(options: TrainingOptions) -> None:
     if options.device == "cuda":
         compile_blocks(model.transformer)
         compile_blocks(averaged.transformer)
-    run = TrainingRun(options, data, model, averaged, integers)
-    run.resume()
-    run.run()
+    return TrainingRun(options, data, model, averaged, integers)
 
 
 def compile_shapes(options: TrainingOptions) -> None:
@@ -185,14 +215,25 @@ def compile_shapes(options: TrainingOptions) -> None:
     model = StandardisedText(load_transformer(options.start, options.device, options.depthwise)[0], *plain)
     if options.device == "cuda":
         compile_blocks(model.transformer)
-    states = torch.randn(options.batch, PROMPT_TOKENS, STATE_WIDTH, device=options.device, dtype=torch.bfloat16)
-    mask = torch.ones(options.batch, PROMPT_TOKENS, dtype=torch.bool, device=options.device)
-    sigma = torch.rand(options.batch, device=options.device)
     for shape in SHAPES:
-        flow_loss(model, torch.randn(options.batch, 32, *shape, device=options.device), states, mask, sigma).backward()
-    square = torch.randn(options.batch, 32, *next(iter(SHAPES)), device=options.device)
+        flow_loss(model, *_made_up(options, shape)).backward()
     with torch.no_grad():
-        flow_loss(model.requires_grad_(False), square, states, mask, sigma)
+        flow_loss(model.requires_grad_(False), *_made_up(options, next(iter(SHAPES))))
+
+
+def _made_up(options: TrainingOptions, shape: tuple[int, int]) -> tuple[torch.Tensor, ...]:
+    """Latents, states, masks and noise levels of a batch."""
+    batch, device = batch_of(options.batch, shape), options.device
+    states = torch.randn(batch, PROMPT_TOKENS, STATE_WIDTH, device=device, dtype=torch.bfloat16)
+    mask = torch.ones(batch, PROMPT_TOKENS, dtype=torch.bool, device=device)
+    return torch.randn(batch, 32, *shape, device=device), states, mask, torch.rand(batch, device=device)
+
+
+def batch_of(batch: int, shape: tuple[int, int]) -> int:
+    """Fewer of the larger pictures, so that every step has about as many tokens."""
+    first, tokens = next(iter(SHAPES)), shape[0] * shape[1]
+    # The four shapes of about as many tokens keep the batch.
+    return batch if max(shape) < 24 else max(1, batch * first[0] * first[1] // tokens)
 
 
 class TrainingRun:
@@ -212,7 +253,6 @@ class TrainingRun:
         self._averaged = averaged
         self._integers = integers
         self._optimiser = Muon(list(model.transformer.named_parameters()))
-        self._weights = torch.tensor(_CAPTION_WEIGHTS, device=options.device)
         self._step = 0
         self._spent = 0.0
         self._log: list[dict[str, float]] = []
@@ -229,8 +269,18 @@ class TrainingRun:
         self._step, self._spent, self._log = state["step"], state["spent"], state["log"]
         print(f"resumed at step {self._step}", flush=True)
 
+    @property
+    def log(self) -> list[dict[str, float]]:
+        """The losses so far."""
+        return self._log
+
     def run(self) -> None:
-        """Steps until ``seconds`` of training are spent."""
+        """Learns until the end and writes what came of it."""
+        self.learn()
+        self._save()
+
+    def learn(self) -> None:
+        """Steps until ``seconds`` of training are spent, or ``steps`` are made."""
         options = self._options
         self._record(None, 0.0)
         total = torch.zeros((), device=options.device)
@@ -238,7 +288,7 @@ class TrainingRun:
         began = time.monotonic()
         last_save = last_log = began
         before = self._spent
-        while (progress := self._spent / options.seconds) < 1:
+        while (progress := self._progress()) < 1:
             total += self._train_step(progress)
             counted += 1
             self._step += 1
@@ -257,19 +307,23 @@ class TrainingRun:
                 counted = 0
                 total.zero_()
         self._record(total.item() / counted if counted else None, 0.0)
-        self._save()
+
+    def _progress(self) -> float:
+        steps = self._options.steps
+        return self._spent / self._options.seconds if steps is None else self._step / steps
 
     def _train_step(self, progress: float) -> torch.Tensor:
         options, data = self._options, self._data
         shape = self._shape(progress)
         latents = data.latents[shape]
-        picked = torch.randint(len(latents), (options.batch,), device=latents.device)
-        wording = torch.multinomial(self._weights, options.batch, replacement=True)
+        batch = batch_of(options.batch, shape)
+        picked = torch.randint(len(latents), (batch,), device=latents.device)
+        wording = torch.multinomial(data.weights[shape][picked], 1)[:, 0]
         states, mask = data.states[shape][picked, wording], data.masks[shape][picked, wording]
-        dropped = torch.rand(options.batch, device=latents.device) < _CAPTION_DROP
+        dropped = torch.rand(batch, device=latents.device) < _CAPTION_DROP
         states = torch.where(dropped[:, None, None], data.unconditional, states)
         mask = torch.where(dropped[:, None], _only_first(mask), mask)
-        index = torch.sigmoid(torch.randn(options.batch, device=latents.device))
+        index = torch.sigmoid(torch.randn(batch, device=latents.device))
         loss = flow_loss(self._model, latents[picked].float(), states, mask, _shifted(index))
         loss.backward()
         self._optimiser.step(self._rate(progress))
@@ -391,8 +445,13 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--save-every", type=float, default=180)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--languages", nargs="+", default=list(LANGUAGE_SHARES), choices=list(LANGUAGE_SHARES),
+        help="languages whose captions are read; en alone measures what carries over to the others",
+    )  # fmt: skip
     parser.add_argument("--when", type=Path, help="compile, then wait for this file (the last cache) before training")
-    train(TrainingOptions(**vars(parser.parse_args())))
+    arguments = vars(parser.parse_args())
+    train(TrainingOptions(**{**arguments, "languages": tuple(arguments["languages"])}))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,17 @@
 """Scenes and captions: what is held out never appears, and words agree with the picture."""
 
+import itertools
 import random
 
 import pytest
 import toy_world
 
-from sana_training import splits
+from sana_training import evaluate, splits
 from sana_training.cache import load_world
 from sana_training.captions import caption, plain_caption, speakable
 from sana_training.catalogue import LANGUAGES
-from sana_training.scenes import KINDS, OPPOSITE, Scene, SceneSampler, Subject
+from sana_training.lettering import MAX_LETTERS, read_words, word_key, word_of
+from sana_training.scenes import COLOURS, KINDS, OPPOSITE, Scene, SceneSampler, Subject
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +107,70 @@ def test_plain_captions(sampler):
     red = Subject(fox.concept, 0, "red", 3)
     assert plain_caption(Scene("count", (red,), ()), "de") == "drei rote füchse"
     assert plain_caption(Scene("count", (red,), ()), "zh") == "三只红色的狐狸"
+
+
+def test_word_scenes_show_and_quote_their_word(sampler):
+    rng = random.Random(9)
+    shown = set()
+    for scene in _many(sampler, "word"):
+        board = scene.subjects[-1]
+        word = word_of(board.concept.key)
+        shown.add((board.concept.key, len(scene.subjects)))
+        assert not splits.held_lettering(board.concept.key)
+        for language in LANGUAGES:
+            assert word in caption(scene, language, rng)
+    assert {number for _, number in shown} == {1, 2}
+    # The word of eight letters never shares a picture with a thing: it would be too small to read.
+    assert all(number == 1 for key, number in shown if key.endswith("birthday"))
+
+
+def test_words_in_four_languages(sampler):
+    fox = next(concept for concept in sampler[1] if concept.english == "fox")
+    sign = next(concept for concept in sampler[1] if concept.key == word_key("sign", "open"))
+    scene = Scene("word", (Subject(fox, 0), Subject(sign, 0, "red")), ())
+    assert plain_caption(scene, "en") == 'a fox and a red sign that says "open"'
+    assert plain_caption(scene, "zh") == '一只狐狸和一块红色的写着"open"的牌子'
+    assert plain_caption(scene, "de") == 'ein fuchs und ein rotes schild mit dem wort "open"'
+    assert plain_caption(scene, "emoji") == '🦊🟥🪧 "open"'
+
+
+def test_every_word_is_short_and_plain():
+    words = read_words()
+    assert len(set(words)) == len(words)
+    assert all(word.isascii() and word.isalpha() and word.islower() and len(word) <= MAX_LETTERS for word in words)
+    held = {word for word in words if splits.held_word(word)}
+    assert 0 < len(held) < len(words) / 10
+
+
+def test_no_question_that_counts_as_held_out_is_ever_shown_in_training(sampler):
+    rng = random.Random(11)
+    seen = set()
+    for scene in _many(sampler):
+        seen |= _combinations(scene)
+        # What the words say counts too: a relation may be worded from the other side.
+        if scene.relation and splits.held_relation(*_mirrored(scene)):
+            for _ in range(20):
+                assert OPPOSITE[scene.relation] not in caption(scene, "en", rng).split()
+    drawable = [index for index, concept in enumerate(sampler[1]) if sampler[0].table.drawings(concept, None, None)]
+    coloured = {
+        (index, colour) for index in drawable for colour in COLOURS if sampler[0].table.drawings(sampler[1][index], None, colour)
+    }  # fmt: skip
+    asked = [question for group in evaluate.questions(sampler[1], drawable, coloured) for question in group]
+    held = [question for question in asked if question.held and question.language == "en"]
+    assert held
+    for question in held:
+        assert not _combinations(question.scene) <= seen, question.prompt
+
+
+def _mirrored(scene):
+    first, second = (subject.concept.key for subject in scene.subjects)
+    return second, OPPOSITE[scene.relation], first
+
+
+def _combinations(scene):
+    keys = [subject.concept.key for subject in scene.subjects]
+    found = {("pair", *sorted(pair)) for pair in itertools.combinations(keys, 2)}
+    found |= {("colour", subject.concept.key, subject.colour) for subject in scene.subjects if subject.colour}
+    found |= {("count", subject.concept.key, subject.count) for subject in scene.subjects if subject.count > 1}
+    found |= {("word", key) for key in keys if word_of(key)}
+    return found | ({("relation", keys[0], scene.relation, keys[1])} if scene.relation else set())
