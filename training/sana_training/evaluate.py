@@ -137,7 +137,7 @@ def evaluate(options: EvaluationOptions) -> None:
     world = load_world(options.dataset, options.work)
     models = _illustrators(options)
     sampling = SamplingOptions(options.guidance, options.steps, batch=options.batch)
-    groups = questions(world.catalogue, *_drawable(world.catalogue, world.table), options.limit)
+    groups = questions(world.catalogue, *drawable_things(world.catalogue, world.table), options.limit)
     started = time.monotonic()
     _save_sheets(options, models)
     save_subset(options.output, [question for group in groups for question in group], sampling)
@@ -289,7 +289,8 @@ def _save_sheets(options: EvaluationOptions, models: dict[str, Illustrator]) -> 
             )
 
 
-def _drawable(catalogue: list[Concept], table: SpriteTable) -> tuple[list[int], set[tuple[int, str]]]:
+def drawable_things(catalogue: list[Concept], table: SpriteTable) -> tuple[list[int], set[tuple[int, str]]]:
+    """The things that can be asked for, and the (thing, colour) that there are drawings of."""
     drawable = [
         index for index, concept in enumerate(catalogue) if concept.countable and table.drawings(concept, None, None)
     ]

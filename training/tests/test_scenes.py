@@ -11,7 +11,8 @@ from sana_training.cache import load_world
 from sana_training.captions import caption, plain_caption, speakable
 from sana_training.catalogue import LANGUAGES
 from sana_training.lettering import MAX_LETTERS, read_words, word_key, word_of
-from sana_training.scenes import COLOURS, KINDS, OPPOSITE, Scene, SceneSampler, Subject
+from sana_training.phrases import RELATIONS_EN
+from sana_training.scenes import KINDS, OPPOSITE, Scene, SceneSampler, Subject
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def sampler(tmp_path_factory):
     toy_world.write_dataset(root / "dataset")
     toy_world.write_sprites(root / "work")
     world = load_world(root / "dataset", root / "work")
-    return SceneSampler(world.catalogue, world.table), world.catalogue
+    return SceneSampler(world.catalogue, world.table), world.catalogue, world.table
 
 
 def _many(sampler, kind=None):
@@ -150,12 +151,10 @@ def test_no_question_that_counts_as_held_out_is_ever_shown_in_training(sampler):
         # What the words say counts too: a relation may be worded from the other side.
         if scene.relation and splits.held_relation(*_mirrored(scene)):
             for _ in range(20):
-                assert OPPOSITE[scene.relation] not in caption(scene, "en", rng).split()
-    drawable = [index for index, concept in enumerate(sampler[1]) if sampler[0].table.drawings(concept, None, None)]
-    coloured = {
-        (index, colour) for index in drawable for colour in COLOURS if sampler[0].table.drawings(sampler[1][index], None, colour)
-    }  # fmt: skip
-    asked = [question for group in evaluate.questions(sampler[1], drawable, coloured) for question in group]
+                words = caption(scene, "en", rng)
+                assert not any(phrase in words for phrase in RELATIONS_EN[OPPOSITE[scene.relation]])
+    groups = evaluate.questions(sampler[1], *evaluate.drawable_things(*sampler[1:]))
+    asked = [question for group in groups for question in group]
     held = [question for question in asked if question.held and question.language == "en"]
     assert held
     for question in held:
