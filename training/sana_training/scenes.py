@@ -69,9 +69,10 @@ _KIND_SHARES = {
     "colour": 0.09,
     "count": 0.16,
     "two": 0.08,
-    "relation": 0.11,
-    "two_coloured": 0.10,
-    "several": 0.13,
+    # Comes in pairs, so that about 15 % of the scenes are relations.
+    "relation": 0.08,
+    "two_coloured": 0.11,
+    "several": 0.15,
     "word": 0.07,
 }
 _STYLE_SHARES = {
@@ -104,7 +105,7 @@ _BACKGROUND_SHARES = {
 }
 _COUNT_SHARES = {2: 0.20, 3: 0.20, 4: 0.18, 5: 0.22, 6: 0.20}
 _COLOURED_COUNT_SHARE = 0.25
-_TECHNICAL_SHARE = 0.15
+_TECHNICAL_SHARE = 0.12
 # A word alone, or a thing beside it; the word must be short there, because the board is smaller.
 _WORD_ALONE_SHARE = 0.75
 _LETTERS_BESIDE = 5
@@ -130,6 +131,7 @@ _DEPTH_LAYOUTS: dict[int, tuple[tuple[float, float, float], ...]] = {
 # A thing, and a board at its upper right that is large enough to be read.
 _BESIDE_WORD = ((0.20, 0.70, 0.36), (0.62, 0.36, 0.66))
 _DEPTH_SHARE = 0.6
+_ATTEMPTS = 50
 
 
 @dataclass(frozen=True)
@@ -218,7 +220,8 @@ class SceneSampler:
         drawn = [index for index, concept in enumerate(catalogue) if table.drawings(concept, None, None)]
         countable = [index for index in drawn if catalogue[index].countable]
         self._everyday = [index for index in countable if catalogue[index].emoji]
-        self._technical = [index for index in countable if catalogue[index].slugs]
+        # Everyday objects that there are icons of, too, are drawn often enough.
+        self._technical = [index for index in countable if not catalogue[index].emoji]
         self._words = [index for index in drawn if word_of(catalogue[index].key)]
         self._any = drawn
         self._any_weights = list(itertools.accumulate(catalogue[index].weight for index in drawn))
@@ -227,7 +230,8 @@ class SceneSampler:
         """One scene, or two for a relation: the same pair in both orders, unless one of them is held out."""
         while True:
             chosen = kind or _draw(rng, _KIND_SHARES)
-            scene = self._attempt(rng, chosen)
+            # The more things a scene has, the more often it is held out. It must not become rarer for that.
+            scene = next(filter(None, (self._attempt(rng, chosen) for _ in range(_ATTEMPTS))), None)
             if scene is None:
                 continue
             if chosen != "relation":
@@ -267,8 +271,8 @@ class SceneSampler:
         if kind == "word":
             return self._with_word(rng)
         number = rng.choice((3, 3, 4, 5)) if kind == "several" else 1 + (kind in ("two", "relation", "two_coloured"))
-        indices = [self._pick(rng, kind) for _ in range(number)]
-        if len(set(indices)) < number:
+        indices = self._pick_together(rng, kind, number)
+        if len(indices) < number:
             return None
         coloured = kind in ("colour", "two_coloured") or (kind == "count" and rng.random() < _COLOURED_COUNT_SHARE)
         colours = rng.sample(COLOURS, number) if coloured else [None] * number
@@ -305,6 +309,21 @@ class SceneSampler:
         if kind == "single" and rng.random() < 0.6:
             return rng.choices(self._any, cum_weights=self._any_weights)[0]
         return rng.choice(self._everyday)
+
+    def _pick_together(self, rng: random.Random, kind: str, number: int) -> list[int]:
+        """Different things that may be shown together; fewer when some of them go with hardly anything."""
+        indices: list[int] = []
+        for _ in range(number * _ATTEMPTS):
+            index = self._pick(rng, kind)
+            key = self._catalogue[index].key
+            held = self._respect_holdouts and any(
+                splits.held_pair(self._catalogue[other].key, key) for other in indices
+            )
+            if index not in indices and not held:
+                indices.append(index)
+            if len(indices) == number:
+                break
+        return indices
 
     def _style(self, rng: random.Random, coloured: bool, subjects: tuple[Subject, ...]) -> str | None:
         if coloured:
