@@ -59,8 +59,8 @@ stage transformer transformer --work "$work" --models "$models" --start "$models
   --depthwise "${DEPTHWISE:-triton}" --when "$work/cache.ended" ${BATCH:+--batch $BATCH} $options &
 until_there "$work/cache.ended"
 stage scenes judge --dataset "$dataset" --work "$work" --describe "$judged" --processes "${PROCESSES:-10}" &
-# The decoder's blocks are compiled beside the training.
-pause $((train - 120)) "$work/transformer.ended"
+# The decoder's blocks are compiled beside the training; as one graph it took more than two minutes.
+pause $((train - 240)) "$work/transformer.ended"
 stage autoencoder autoencoder --dataset "$dataset" --work "$work" --models "$models" --seconds "$decode" \
   --when "$work/transformer.ended" ${DECODER_BATCH:+--batch $DECODER_BATCH} $options &
 until_there "$work/transformer.ended"

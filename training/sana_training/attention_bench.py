@@ -2,9 +2,9 @@
 
     python -m sana_training.attention_bench --output O
 
-writes ``O/attention.json`` (median milliseconds, and the errors against float64) and ``O/attention.png``. Each size has
-the same number of tokens in all, in the transformer's shape: 16 heads of 32. "training" is a forward and a backward pass.
-Quadratic attention is PyTorch's ``scaled_dot_product_attention``, which chooses the fastest kernel it has.
+writes ``O/attention.json`` (median milliseconds, and the errors against float64) and ``O/attention.png``. Each size
+has the same number of tokens in all, in the transformer's shape: 16 heads of 32. "training" is a forward and a backward
+pass. Quadratic attention is PyTorch's ``scaled_dot_product_attention``, which chooses the fastest kernel it has.
 """
 
 import argparse
@@ -70,6 +70,8 @@ def _plain_double(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, h
 
 def measure(sizes: tuple[int, ...], all_tokens: int, repeats: int, device: str) -> dict[str, dict]:
     """name -> "forward" and "training" -> milliseconds for each size, and "errors" of our kernel for each size."""
+    # Every size is compiled, with and without gradients; beyond the limit PyTorch would run eagerly.
+    torch._dynamo.config.recompile_limit = 64
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
     ways: dict[str, Attention] = {
         "triton": linear_attention,
@@ -82,7 +84,9 @@ def measure(sizes: tuple[int, ...], all_tokens: int, repeats: int, device: str) 
     for tokens in sizes:
         inputs = make_inputs(tokens, max(1, all_tokens // tokens), dtype, device, seed=tokens)
         # The exact weights of one picture's heads are tokens x tokens numbers of 8 bytes.
-        alone = [tensor.detach()[:1, : min(tokens, 4096)].requires_grad_(place < 3) for place, tensor in enumerate(inputs)]
+        alone = [
+            tensor.detach()[:1, : min(tokens, 4096)].requires_grad_(place < 3) for place, tensor in enumerate(inputs)
+        ]
         results["triton"]["errors"].append(relative_errors(linear_attention, alone))
         for name, attention in ways.items():
             times = _time(attention, inputs, repeats)

@@ -59,7 +59,7 @@ class DecoderOptions:
 
 
 def reconstruction_loss(output: torch.Tensor, target: torch.Tensor, levels: int = 4) -> torch.Tensor:
-    """Absolute error and absolute error of the gradients, at full size and at ``levels - 1`` halvings; squared error."""
+    """Absolute error, also of the gradients, at full size and at ``levels - 1`` halvings; squared error."""
     # At 33 dB the squared error is 0.002: this weight makes it about as large as the absolute error.
     total = 4 * (output - target).square().mean()
     for level in range(levels):

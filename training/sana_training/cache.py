@@ -68,9 +68,7 @@ def load_world(dataset: Path, work: Path) -> World:
     catalogue = load_catalogue(dataset, read_icon_names(dataset))
     accepted = json.loads(lzma.decompress((dataset / "recolor_ok.json.xz").read_bytes()))
     recolourable = {sprite_key(key): sets for key, sets in accepted.items()}
-    recolourable |= {
-        concept.key: {LETTERING_SET: list(BOARD_COLOURS)} for concept in catalogue if word_of(concept.key)
-    }
+    recolourable |= {concept.key: {LETTERING_SET: list(BOARD_COLOURS)} for concept in catalogue if word_of(concept.key)}
     return World(catalogue, SpriteTable(json.loads((work / "sprites.json").read_text()), recolourable))
 
 
@@ -179,7 +177,9 @@ def build_caches(options: CacheOptions) -> None:
         for path, (shape, share, index) in missing.items():
             builder.build(
                 pool,
-                _CacheJob(path, shape, max(1, int(options.scenes * share)), options.seconds * share, index * _SEEDS_PER_SHAPE),
+                _CacheJob(
+                    path, shape, max(1, int(options.scenes * share)), options.seconds * share, index * _SEEDS_PER_SHAPE
+                ),
             )
 
 

@@ -44,7 +44,7 @@ class DecoderHalves(nn.Module):
 
 
 def compile_repeated(halves: DecoderHalves) -> None:
-    """Compiles the repeated blocks, each width once for all its copies; what is mostly one convolution stays as it is."""
+    """Compiles the repeated blocks, each width once for all its copies; lone convolutions stay as they are."""
     # One entry for each width and picture size.
     torch._dynamo.config.recompile_limit = 64
     for block in halves.modules():

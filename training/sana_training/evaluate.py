@@ -4,9 +4,9 @@
 
 writes scores.json, answers.jsonl (one line a picture) and contact sheets under ``O``. Kinds, languages and
 prompts are fixed by a seed; both models get the same noise, the first model for the first seed only. The ceiling is the
-judge's score on painted scenes, language by language; the distance is the Fréchet distance between the judge's features
-of pictures of single things and of painted ones. Pictures of words are left in words.zip for tesseract (reading.py),
-and subset.json with its noise for the program itself (sidecar_check.py).
+judge's score on painted scenes, language by language; the distance is the Fréchet distance between the judge's
+features of pictures of single things and of painted ones. Pictures of words are left in words.zip for tesseract
+(reading.py), and subset.json with its noise for the program itself (sidecar_check.py).
 """
 
 import argparse
@@ -300,16 +300,11 @@ def drawable_things(catalogue: list[Concept], table: SpriteTable) -> tuple[list[
     return drawable, coloured
 
 
-def _painted(
-    painter: Painter, builder: SceneSampler, group: list[Question], side: int = JUDGE_SIZE
-) -> torch.Tensor:
+def _painted(painter: Painter, builder: SceneSampler, group: list[Question], side: int = JUDGE_SIZE) -> torch.Tensor:
     rng = random.Random(0)
     batch = as_batch([builder.build(rng, question.scene) for question in group])
     return torch.cat(
-        [
-            painter.paint(batch.part(start, start + 64), side, side).cpu()
-            for start in range(0, len(batch), 64)
-        ]
+        [painter.paint(batch.part(start, start + 64), side, side).cpu() for start in range(0, len(batch), 64)]
     )
 
 

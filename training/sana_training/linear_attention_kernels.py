@@ -1,7 +1,8 @@
 """The Triton kernels of linear_attention.py.
 
-A head's tokens lie in ``[batch, tokens, heads * width]``. ``S`` and ``s`` are those of linear_attention.py; a program either
-makes the whole of a head, or one part of its tokens, and then ``S`` and ``s`` pass through memory between two kernels.
+A head's tokens lie in ``[batch, tokens, heads * width]``. ``S`` and ``s`` are those of linear_attention.py; a program
+either makes the whole of a head, or one part of its tokens, and then ``S`` and ``s`` pass through memory between two
+kernels.
 """
 
 import triton
@@ -147,9 +148,7 @@ def forward(query, key, value, out, sums, tokens, heads, width: tl.constexpr, bl
 
 
 @triton.jit
-def forward_sums(
-    key, value, parts, tokens, heads, share, width: tl.constexpr, block: tl.constexpr, dot: tl.constexpr
-):
+def forward_sums(key, value, parts, tokens, heads, share, width: tl.constexpr, block: tl.constexpr, dot: tl.constexpr):
     first = tl.program_id(1) * share
     last = tl.minimum(first + share, tokens)
     products, total = _key_sums(key, value, first, last, tokens, heads, width, block, dot)

@@ -3,9 +3,9 @@
     python -m sana_training.reading --pictures words.zip --output words.json
 
 ``words.zip`` comes from stage ``evaluate``: the model's pictures, and painted ones, which are the ceiling. A picture is
-right when one of the words that tesseract finds in it is the word that was asked for, capitals or not. Tesseract is made
-for pages, so it is shown what stands on the board alone, in black on white (``lettering_alone``). The command ``tesseract``
-(Debian: tesseract-ocr) must be on the path.
+right when one of the words that tesseract finds in it is the word that was asked for, capitals or not. Tesseract is
+made for pages, so it is shown what stands on the board alone, in black on white (``lettering_alone``). The command
+``tesseract`` (Debian: tesseract-ocr) must be on the path.
 """
 
 import argparse

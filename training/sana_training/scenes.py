@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from . import splits
+from . import layouts, splits
 from .catalogue import Concept
 from .lettering import BOARD_COLOURS, LETTERING_SET, word_of
 
@@ -110,27 +110,6 @@ _TECHNICAL_SHARE = 0.12
 _WORD_ALONE_SHARE = 0.75
 _LETTERS_BESIDE = 5
 
-# (centres, size) of the things in a square picture; sizes and places in units of its side.
-_LAYOUTS: dict[str, tuple[tuple[tuple[float, float], ...], float]] = {
-    "one": (((0.5, 0.5),), 0.74),
-    "board": (((0.5, 0.5),), 0.84),
-    "row2": (((0.26, 0.5), (0.74, 0.5)), 0.44),
-    "column2": (((0.5, 0.26), (0.5, 0.74)), 0.44),
-    "triangle": (((0.27, 0.28), (0.73, 0.28), (0.5, 0.73)), 0.41),
-    "row3": (((0.19, 0.5), (0.5, 0.5), (0.81, 0.5)), 0.29),
-    "square": (((0.27, 0.27), (0.73, 0.27), (0.27, 0.73), (0.73, 0.73)), 0.40),
-    "quincunx": (((0.21, 0.22), (0.79, 0.22), (0.21, 0.78), (0.79, 0.78), (0.5, 0.5)), 0.34),
-    "rows6": (((0.19, 0.29), (0.5, 0.29), (0.81, 0.29), (0.19, 0.72), (0.5, 0.72), (0.81, 0.72)), 0.29),
-}
-# Things at different distances, the farthest first: (centre, size). What is nearer stands lower and is drawn over it.
-_DEPTH_LAYOUTS: dict[int, tuple[tuple[float, float, float], ...]] = {
-    3: ((0.5, 0.30, 0.34), (0.27, 0.66, 0.42), (0.73, 0.69, 0.44)),
-    4: ((0.29, 0.29, 0.32), (0.71, 0.29, 0.32), (0.26, 0.70, 0.40), (0.73, 0.72, 0.41)),
-    5: ((0.20, 0.29, 0.28), (0.5, 0.24, 0.28), (0.80, 0.29, 0.28), (0.29, 0.71, 0.38), (0.71, 0.71, 0.39)),
-}
-# A thing, and a board at its upper right that is large enough to be read.
-_BESIDE_WORD = ((0.20, 0.70, 0.36), (0.62, 0.36, 0.66))
-_DEPTH_SHARE = 0.6
 _ATTEMPTS = 50
 
 
@@ -250,12 +229,7 @@ class SceneSampler:
         if scene.relation in ("right", "below"):
             # Places run from left to right and from top to bottom.
             owners.reverse()
-        if scene.kind == "several" and rng.random() < _DEPTH_SHARE:
-            places = _places_in_depth(rng, len(owners))
-        elif scene.kind == "word" and len(owners) == 2:
-            places = [(x + rng.uniform(-0.02, 0.02), y + rng.uniform(-0.03, 0.03), s) for x, y, s in _BESIDE_WORD]
-        else:
-            places = self._places(rng, _layout(rng, scene, len(owners)), len(owners))
+        places = layouts.places(rng, scene.kind, scene.relation, len(owners), self._aspect)
         items = tuple(Item(chosen[owner], *place, subject=owner) for owner, place in zip(owners, places, strict=True))
         phase = (rng.random(), rng.random(), rng.random(), rng.random())
         return Scene(**{**scene.__dict__, "items": items, "phase": phase})
@@ -335,58 +309,6 @@ class SceneSampler:
     def _mirrored(self, rng: random.Random, scene: Scene) -> Scene | None:
         swapped = Scene(**{**scene.__dict__, "subjects": scene.subjects[::-1], "items": ()})
         return None if self._respect_holdouts and _held_out(swapped) else self.build(rng, swapped)
-
-    def _places(self, rng: random.Random, layout: str, number: int) -> list[tuple[float, float, float]]:
-        centres, size = _LAYOUTS[layout]
-        wide, tall = self._aspect > 1.2, self._aspect < 0.8
-        if wide and layout in ("row2", "row3"):
-            size = min(size * 1.4, 0.6)
-        if tall and layout == "column2":
-            size = min(size * 1.4, 0.6)
-        if layout in ("one", "board"):
-            jitter_x = jitter_y = 0.04
-            # A wide picture often has its subject aside, with room for a title.
-            if wide or tall:
-                jitter_x, jitter_y = (0.22, 0.04) if wide else (0.04, 0.22)
-            low, high = (0.88, 1.13) if layout == "one" else (0.9, 1.05)
-        else:
-            free = 0.05
-            jitter_x = free if layout == "column2" else 0.015
-            jitter_y = free if layout in ("row2", "row3") else 0.015
-            low, high = 0.9, 1.05
-        order = list(range(len(centres)))
-        if layout not in ("row2", "column2"):
-            rng.shuffle(order)
-        return [
-            (
-                centres[place][0] + rng.uniform(-jitter_x, jitter_x),
-                centres[place][1] + rng.uniform(-jitter_y, jitter_y),
-                size * rng.uniform(low, high),
-            )
-            for place in order[:number]
-        ]
-
-
-def _places_in_depth(rng: random.Random, number: int) -> list[tuple[float, float, float]]:
-    places = _DEPTH_LAYOUTS[number]
-    flipped = rng.random() < 0.5
-    scale = rng.uniform(0.92, 1.05)
-    return [
-        ((1 - x if flipped else x) + rng.uniform(-0.02, 0.02), y + rng.uniform(-0.02, 0.02), size * scale)
-        for x, y, size in places
-    ]
-
-
-def _layout(rng: random.Random, scene: Scene, number: int) -> str:
-    if scene.kind == "relation":
-        return "row2" if scene.relation in ("left", "right") else "column2"
-    if scene.kind == "word":
-        return "board"
-    if number == 2:
-        return "row2" if rng.random() < 0.7 else "column2"
-    if number == 3:
-        return "triangle" if rng.random() < 0.6 else "row3"
-    return {1: "one", 4: "square", 5: "quincunx", 6: "rows6"}[number]
 
 
 def in_picture_order(scene: Scene) -> tuple[Subject, ...]:

@@ -46,7 +46,7 @@ def choose_subset(questions: Sequence[Question], number: int = SUBSET) -> list[i
 
 
 def save_subset(output: Path, questions: Sequence[Question], sampling: SamplingOptions) -> None:
-    """Writes what is asked, and the noise that the evaluation starts from: that of the question's place in its group."""
+    """Writes what is asked, and the noise that the evaluation starts from: that of its place in its language."""
     rows, noises = [], []
     languages = list(dict.fromkeys(question.language for question in questions))
     by_language = {name: [question for question in questions if question.language == name] for name in languages}
@@ -92,11 +92,11 @@ def judge_subset(subset: Path, answers: Path, judge: Judge, pictures: Path) -> d
     """Right answers of the program's pictures and of the accelerator's, over the same questions."""
     asked = json.loads(subset.read_text(encoding="utf-8"))["questions"]
     rows = [json.loads(line) for line in answers.read_text(encoding="utf-8").splitlines()]
-    known = {
-        (row["kind"], row["language"], row["prompt"], str(row["detail"])): row["right"]
-        for row in rows
-        if row["model"] == "after" and row["seed"] == 0
-    }
+    known: dict[tuple[str, ...], bool] = {}
+    for row in rows:
+        if row["model"] == "after" and row["seed"] == 0:
+            # Where a question came twice, the noise of the subset is that of the first.
+            known.setdefault((row["kind"], row["language"], row["prompt"], str(row["detail"])), row["right"])
     shown = [np.asarray(Image.open(pictures / f"{number}.png").convert("RGB")) for number in range(len(asked))]
     right, before = [], []
     for row, picture in zip(asked, shown, strict=True):

@@ -2,8 +2,9 @@
 
     python -m sana_training.transformer --work W --models M --start TRANSFORMER_DIR --seconds 900
 
-reads the caches of stage ``cache``, learns which wordings fit their pictures (scorer.py), and writes ``W/transformer/`` (the averaged weights in int8 rows, with config.json
-and log.json), every few minutes and at the end. ``W/training-state.pt`` lets an interrupted run go on.
+reads the caches of stage ``cache``, learns which wordings fit their pictures (scorer.py), and writes ``W/transformer/``
+(the averaged weights in int8 rows, with config.json and log.json), every few minutes and at the end.
+``W/training-state.pt`` lets an interrupted run go on.
 The optimiser starts cold, so its learning rate rises over the first WARM_UP steps.
 """
 
@@ -105,7 +106,7 @@ class StandardisedText(nn.Module):
 
 @dataclass
 class TrainingData:
-    """Everything in device memory: latents by shape, text states ``[n, k, 32, 640]``, masks and how often each is read."""
+    """Everything in device memory: latents by shape, text states ``[n, k, 32, 640]``, masks, how often each is read."""
 
     latents: dict[tuple[int, int], torch.Tensor]
     states: dict[tuple[int, int], torch.Tensor]

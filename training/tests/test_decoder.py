@@ -1,4 +1,4 @@
-"""The decoder in two halves: together they are the decoder, and a window of the upper one is what the whole shows there."""
+"""The decoder in two halves: together they are the decoder, and a window of the upper one is a part of the whole."""
 
 import pytest
 import torch

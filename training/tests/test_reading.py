@@ -33,7 +33,11 @@ def _board(form, word):
 
 
 def test_held_out_words_are_asked_apart():
-    catalogue = [Concept(word_key(form, word), english=word, chinese=word, german=word) for word in read_words() for form in FORMS]
+    catalogue = [
+        Concept(word_key(form, word), english=word, chinese=word, german=word)
+        for word in read_words()
+        for form in FORMS
+    ]
     asked = reading.word_questions(catalogue, _Table())
     assert len(asked) == 4 * (40 + 12)
     for question in asked:
@@ -51,9 +55,7 @@ def test_tesseract_reads_the_boards_and_notices_a_wrong_word(tmp_path):
         values = torch.from_numpy(np.array(_board(form, word))).permute(2, 0, 1).float() / 127.5 - 1
         pictures.append(values)
     wrong = [pictures[1], pictures[2], pictures[0]]
-    reading.save_words(
-        tmp_path / "words.zip", asked, {"ceiling": torch.stack(pictures), "after": torch.stack(wrong)}
-    )
+    reading.save_words(tmp_path / "words.zip", asked, {"ceiling": torch.stack(pictures), "after": torch.stack(wrong)})
     assert "words.json" in zipfile.ZipFile(tmp_path / "words.zip").namelist()
     shares = reading.read_all(tmp_path / "words.zip", tmp_path / "words.json")
     assert shares["ceiling"]["right"] == 1
