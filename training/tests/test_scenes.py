@@ -178,8 +178,9 @@ def _combinations(scene):
 
 def test_a_kind_comes_as_often_as_it_should_although_many_scenes_are_held_out(sampler):
     rng = random.Random(13)
-    drawn = Counter(sampler[0].sample(rng)[0].kind for _ in range(1500))
-    for kind, share in scenes._KIND_SHARES.items():
-        # Three standard deviations of 1,500 draws are 3.4 points at most. Of six objects some five cannot be found that
-        # may be shown together: a few of the largest scenes are missing here, and the rest is commoner for it.
-        assert abs(drawn[kind] / 1500 - share) < 0.05, kind
+    drawn = Counter(sampler[0].sample(rng)[0].kind for _ in range(1000))
+    for kind in ("two", "several", "count", "relation"):
+        # Three standard deviations of 1,000 draws are 3.4 points at most. The toy world has drawings in two of twelve
+        # colours: scenes of two coloured things mostly fail here, and the rest is up to a tenth commoner for it.
+        share = scenes._KIND_SHARES[kind]
+        assert -0.035 < drawn[kind] / 1000 - share < 0.035 + share / 8, kind
