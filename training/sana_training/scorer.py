@@ -16,7 +16,6 @@ from .text_states import STATE_WIDTH
 
 # The temperature of Sana's selection.
 TEMPERATURE = 0.1
-STEPS = 500
 _WIDTH = 256
 _BATCH = 1024
 _RATE = 1e-3
@@ -61,7 +60,7 @@ def train_scorer(
     latents: torch.Tensor,
     states: torch.Tensor,
     masks: torch.Tensor,
-    steps: int = STEPS,
+    steps: int,
     batch: int = _BATCH,
 ) -> None:
     """Teaches which wording belongs to which of ``batch`` pictures, and which picture to which wording."""

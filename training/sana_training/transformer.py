@@ -37,6 +37,7 @@ WEIGHTS_NAME = "diffusion_pytorch_model.int8.safetensors"
 # How often a caption is read in each language.
 LANGUAGE_SHARES = {"en": 0.27, "zh": 0.24, "de": 0.25, "emoji": 0.24}
 _CAPTION_DROP = 0.1
+_SCORER_STEPS = 500
 _EMA = 0.9995
 # Pictures of other shapes and sizes come in once those of 512 pixels are learned.
 _OTHER_SHAPES_FROM = 0.4
@@ -161,7 +162,7 @@ def weigh_captions(data: TrainingData, options: TrainingOptions) -> None:
     if options.scored:
         scorer = CaptionScorer(*_statistics(data)).to(options.device)
         square = next(iter(SHAPES))
-        train_scorer(scorer, data.latents[square], data.states[square], data.masks[square])
+        train_scorer(scorer, data.latents[square], data.states[square], data.masks[square], _SCORER_STEPS)
         for shape in data.latents:
             found[shape] = scores(scorer, data.latents[shape], data.states[shape], data.masks[shape])
         held = scores(scorer, data.validation[0], data.validation[1][:, None], data.validation[2][:, None])
@@ -405,12 +406,13 @@ def validation_loss(
     latents, states, masks = validation
     generator = torch.Generator(latents.device).manual_seed(0)
     losses = []
+    batch = min(batch, len(latents))
     for start in range(0, len(latents) - batch + 1, batch):
         part = slice(start, start + batch)
         noise = torch.randn(latents[part].shape, generator=generator, device=latents.device)
         index = torch.sigmoid(torch.randn(batch, generator=generator, device=latents.device))
         losses.append(flow_loss(model, latents[part].float(), states[part], masks[part], _shifted(index), noise))
-    return torch.stack(losses).mean().item() if losses else float("nan")
+    return torch.stack(losses).mean().item()
 
 
 def _shifted(index: torch.Tensor) -> torch.Tensor:

@@ -18,7 +18,6 @@ from sana_training import (
     decoder_measure,
     evaluate,
     judge,
-    scorer,
     sidecar_check,
     transformer,
 )
@@ -57,7 +56,7 @@ def test_the_stages_run_and_resume(world, monkeypatch):
     monkeypatch.setattr(evaluate, "_GUIDANCE", ())
     monkeypatch.setattr(decoder_measure, "_SCENES", 4)
     monkeypatch.setattr(decoder_measure, "_CROWD", 3)
-    monkeypatch.setattr(scorer, "STEPS", 3)
+    monkeypatch.setattr(transformer, "_SCORER_STEPS", 3)
     monkeypatch.setattr(autoencoder, "_WARM_UP", 1)
     options = cache.CacheOptions(
         world / "dataset",
