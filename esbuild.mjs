@@ -1,8 +1,9 @@
 // Bundles the sidecar to dist/sana.cjs, the extension to dist/extension.cjs and the webview to dist/webview.js and
-// .css; with --tests every test file to dist/test/, with --bench the benchmarks to dist/bench/, with --code the program that opens
-// a VS Code to try it in.
+// .css; with --tests every test file to dist/test/, with --bench the benchmarks to dist/bench/, with --soak the
+// server's long test to dist/soak/, with --code the program that opens a VS Code to try it in, with --electron the tests
+// that a desktop VS Code runs, with --screenshots what makes README's pictures.
 import { build } from "esbuild";
-import { readdirSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { smallLanguageClient } from "./language-client.mjs";
 
 const common = {
@@ -16,7 +17,7 @@ const common = {
   // Its CommonJS form loads its parts in a way that no bundler sees.
   alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
   // ONNX Runtime is native: its .node files lie beside its JavaScript. `vscode` exists inside VS Code only. The others are for tests and look for their own files.
-  external: ["onnxruntime-node", "vscode", "playwright-core", "axe-core"],
+  external: ["onnxruntime-node", "vscode", "playwright-core", "axe-core", "@vscode/test-electron"],
   // Libraries that ask for their own location must find it in a CommonJS bundle too.
   define: { "import.meta.url": "__bundleUrl" },
   banner: { js: 'const __bundleUrl = require("node:url").pathToFileURL(__filename).href;' },
@@ -36,6 +37,7 @@ await build({
     sana: "sidecar/main.ts",
     "provider-probe": "sidecar/runtime/provider-probe.ts",
     "inference-worker": "sidecar/worker/main.ts",
+    "mcp-server": "sidecar/agents/mcp-server.ts",
   },
   outdir: "dist",
   sourcemap: "external",
@@ -63,17 +65,55 @@ await build({
   logLevel: "warning",
 });
 
+await writeManifestSchemas();
+/** What VS Code reads when the extension is activated and when the panel is opened, in bytes at most. */
+const SIZE_BUDGETS = { "extension.cjs": 400e3, "webview.js": 300e3 };
+for (const [name, budget] of Object.entries(SIZE_BUDGETS)) {
+  const { size } = statSync(`dist/${name}`);
+  if (size > budget) {
+    console.error(`esbuild: dist/${name} has ${size} bytes, more than ${budget}`);
+    process.exit(1);
+  }
+}
+
 const programs = [];
 if (process.argv.includes("--tests")) {
   const files = readdirSync("test", { recursive: true }).map((name) => name.replaceAll("\\", "/"));
   programs.push(...files.filter((name) => name.endsWith(".test.ts")).map((name) => ({ name, outdir: "dist/test" })));
 }
+if (process.argv.includes("--soak")) programs.push({ name: "soak/main.ts", outdir: "dist" });
+if (process.argv.includes("--screenshots")) programs.push({ name: "screenshots/main.ts", outdir: "dist/test" });
+if (process.argv.includes("--tests") || process.argv.includes("--electron")) {
+  const names = ["suite.ts", "run-electron.ts"];
+  programs.push(...names.map((name) => ({ name: `extension-host/${name}`, outdir: "dist/test" })));
+}
 if (process.argv.includes("--code")) programs.push({ name: "e2e/open-code.ts", outdir: "dist/test" });
 if (process.argv.includes("--bench")) {
-  const names = ["main.ts", "sana-contestant.ts", "previews.ts", "providers.ts", "full-size/make-checkpoint.ts"];
+  // prettier-ignore
+  const names = ["main.ts", "sana-contestant.ts", "previews.ts", "providers.ts", "full-size/make-checkpoint.ts", "extension/main.ts", "extension/probe.ts"];
   programs.push(...names.map((name) => ({ name: `bench/${name}`, outdir: "dist" })));
 }
 for (const outdir of new Set(programs.map((program) => program.outdir))) {
   const entryPoints = programs.filter((program) => program.outdir === outdir).map(({ name }) => `test/${name}`);
   await build({ ...common, define, entryPoints, outbase: "test", outdir, sourcemap: "inline" });
+}
+
+/** The JSON schema of sana.assets.json, in English and in Chinese, from what the sidecar checks it by. */
+async function writeManifestSchemas() {
+  const script = "dist/manifest-json-schema.mjs";
+  const entryPoints = ["sidecar/assets/manifest-json-schema.ts"];
+  await build({ bundle: true, platform: "node", target: "node20", format: "esm", entryPoints, outfile: script });
+  const { manifestJsonSchema } = await import(new URL(script, import.meta.url));
+  rmSync(script);
+  const chinese = JSON.parse(readFileSync("l10n/sana.assets.schema.zh-cn.json", "utf8"));
+  const translate = (text) => {
+    if (chinese[text] === undefined) throw new Error(`l10n/sana.assets.schema.zh-cn.json does not have "${text}"`);
+    return chinese[text];
+  };
+  const write = (name, schema) => writeFileSync(`dist/${name}`, JSON.stringify(schema));
+  write(
+    "sana.assets.schema.json",
+    manifestJsonSchema((text) => text),
+  );
+  write("sana.assets.schema.zh-cn.json", manifestJsonSchema(translate));
 }

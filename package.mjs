@@ -1,8 +1,8 @@
-// Builds the VSIX of one platform: node package.mjs [linux-x64|linux-arm64|darwin-arm64|win32-x64|win32-arm64]
+// Builds the VSIX of one platform, or of all: node package.mjs [linux-x64|linux-arm64|darwin-arm64|win32-x64|win32-arm64|all]
 // Only that platform's ONNX Runtime goes into it, unpacked: nothing has to be installed or downloaded afterwards.
-import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { spawnSync } from "node:child_process";
+import { cpSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 
 /** What a user has to download at most, in bytes: the bundled checkpoint is 160 MB of it. */
 const SIZE_BUDGETS = {
@@ -13,42 +13,54 @@ const SIZE_BUDGETS = {
   "win32-arm64": 200e6,
 };
 
-/** The files of the repository that belong to the product. */
-const CONTENTS = [".vscodeignore", "README.md", "CHANGELOG.md", "LICENSE", "NOTICE", "l10n", "media", "models", "docs"];
+/** The files of the repository that the product needs when it runs, and that a marketplace shows. */
+const CONTENTS = [
+  ...[".vscodeignore", "README.md", "CHANGELOG.md", "LICENSE", "NOTICE", "docs", "l10n", "models"],
+  ...["media/icon-128.png", "media/panel.svg", "media/walkthrough"],
+  ...readdirSync(".").filter((name) => name.startsWith("package.nls")),
+];
 
-const target = process.argv[2] ?? `${process.platform}-${process.arch}`;
-const budget = SIZE_BUDGETS[target];
-if (budget === undefined) {
-  console.error(`package: the platform is "${target}"; allowed are ${Object.keys(SIZE_BUDGETS).join(", ")}`);
+const asked = process.argv[2] ?? `${process.platform}-${process.arch}`;
+const targets = asked === "all" ? Object.keys(SIZE_BUDGETS) : [asked];
+for (const target of targets) {
+  if (SIZE_BUDGETS[target] === undefined) {
+    fail(`the platform is "${target}"; allowed are ${Object.keys(SIZE_BUDGETS).join(", ")} and all`);
+  }
+  packageFor(target);
+}
+
+function packageFor(target) {
+  const stage = join("dist", "vsix", target);
+  rmSync(stage, { recursive: true, force: true });
+  for (const name of CONTENTS) cpSync(name, join(stage, name), { recursive: true });
+  for (const name of readdirSync("dist")) {
+    if (/\.(c?js|css|wasm|schema\.json|schema\.zh-cn\.json)$/.test(name)) cpSync(join("dist", name), join(stage, "dist", name));
+  }
+  copyOnnxRuntime(stage, target);
+  writeManifest(stage);
+  const file = `sana-${target}.vsix`;
+  runVsce(stage, ["package", "--target", target, "--no-dependencies", "--out", resolve(file)]);
+  const { size } = statSync(file);
+  const budget = SIZE_BUDGETS[target];
+  console.log(`${file}: ${(size / 1e6).toFixed(1)} MB of at most ${budget / 1e6} MB`);
+  if (size > budget) fail(`${file} is too large`);
+}
+
+/** What it warns about is a fault. */
+function runVsce(folder, args) {
+  const program = resolve("node_modules", "@vscode", "vsce", "vsce");
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { cwd: folder, encoding: "utf8" });
+  console.log(`${stdout}${stderr}`.trim());
+  if (status !== 0 || /\bWARN/.test(stdout + stderr)) fail("vsce failed or warned");
+}
+
+function fail(message) {
+  console.error(`package: ${message}`);
   process.exit(1);
 }
 
-const stage = join("dist", "vsix", target);
-rmSync(stage, { recursive: true, force: true });
-mkdirSync(join(stage, "dist"), { recursive: true });
-for (const name of readdirSync(".")) {
-  if (CONTENTS.includes(name) || name.startsWith("package.nls")) cpSync(name, join(stage, name), { recursive: true });
-}
-for (const name of readdirSync("dist")) {
-  if (/\.(c?js|css|wasm)$/.test(name)) cpSync(join("dist", name), join(stage, "dist", name));
-}
-copyOnnxRuntime();
-writeManifest();
-
-const file = `sana-${target}.vsix`;
-const vsce = join("node_modules", "@vscode", "vsce", "vsce");
-execFileSync(
-  process.execPath,
-  // prettier-ignore
-  [join("..", "..", "..", vsce), "package", "--target", target, "--no-dependencies", "--out", join("..", "..", "..", file)],
-  { cwd: stage, stdio: "inherit" },
-);
-const { size } = statSync(file);
-console.log(`${file}: ${(size / 1e6).toFixed(1)} MB of at most ${budget / 1e6} MB`);
-if (size > budget) process.exit(1);
-
 /** ONNX Runtime beside the sidecar: its JavaScript, and the native files of the target alone. */
-function copyOnnxRuntime() {
+function copyOnnxRuntime(stage, target) {
   const modules = join(stage, "dist", "node_modules");
   const [platform, arch] = target.split("-");
   const runtime = join("node_modules", "onnxruntime-node");
@@ -75,7 +87,7 @@ function isNeeded(path) {
 }
 
 /** The manifest without what only the repository needs: npm scripts and packages to build and test with. */
-function writeManifest() {
+function writeManifest(stage) {
   const manifest = JSON.parse(readFileSync("package.json", "utf8"));
   for (const key of ["private", "scripts", "dependencies", "devDependencies", "overrides", "allowScripts"]) {
     Reflect.deleteProperty(manifest, key);

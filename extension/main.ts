@@ -1,5 +1,7 @@
 import * as vscode from "vscode";
 import { registerGenerateImageTool } from "./agents/generate-image-tool";
+import { registerAssets } from "./assets/register-assets";
+import { registerMcpServer } from "./agents/mcp-provider";
 import { PictureGenerator } from "./generation/picture-generator";
 import { registerIllustrate } from "./illustrate/register-illustrate";
 import { LastPlace } from "./insert/last-place";
@@ -25,8 +27,10 @@ export function activate(context: vscode.ExtensionContext): void {
   registerSidecarCommands(services);
   registerIllustrate(services);
   registerPictures(services);
+  registerAssets(services);
   registerStatus(services);
   registerGenerateImageTool(services);
+  registerMcpServer(services);
 }
 
 /** Called by VS Code before the window closes; it waits some seconds for the process to end. */

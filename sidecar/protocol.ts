@@ -4,7 +4,8 @@
  *
  * Order of a session: `initialize` (first, with this protocol's version), `initialized`, any of the requests below,
  * `shutdown`, `exit`. Pictures are made one at a time in the order in which they were asked for. LSP's own
- * `$/cancelRequest` cancels any request, waiting or running, and `$/progress` carries `GenerationProgress`.
+ * `$/cancelRequest` cancels a picture, waiting or running (other requests are short and answered all the same), and
+ * `$/progress` carries `GenerationProgress`.
  *
  * Objects are strict: a key that is not named here is refused like a value of the wrong type. Sizes are in pixels,
  * memory in bytes, time in seconds.
@@ -14,6 +15,9 @@ import type { ErrorCode } from "./errors";
 
 /** Raised whenever a message changes; client and server must have the same. */
 export const PROTOCOL_VERSION = 1;
+
+/** The file that declares the pictures of a workspace. */
+export const MANIFEST_NAME = "sana.assets.json";
 
 /** The largest message that the server reads; longer ones are skipped and answered with `invalidRequest`. */
 export const MAX_MESSAGE_BYTES = 16 * 2 ** 20;
@@ -365,12 +369,131 @@ export const InspectImageRequest = {
 export type ImageParameters = v.InferOutput<typeof ImageParameters>;
 export type InspectImageResult = v.InferOutput<typeof InspectImageResult>;
 
+/** How the pictures of a workspace are looked at. */
+const assetsContext = {
+  /**
+   * Whether the workspace is trusted. Where not, its manifests may not name models, and what they name is refused.
+   */
+  trusted: flag,
+  /** The checkpoint of assets that name none; null is the server's own. */
+  model: orDefault(path),
+};
+
+const AssetsSettings = v.strictObject(assetsContext);
+
+/**
+ * Client → server, after `initialized` and whenever one of them changes: what the server as language server of
+ * sana.assets.json (diagnostics, code lenses, hovers) goes by. Until then no workspace is trusted.
+ */
+export const AssetsSettingsNotification = { method: "sana/assetsSettings", params: AssetsSettings } as const;
+export type AssetsSettings = v.InferOutput<typeof AssetsSettings>;
+
+const CheckAssetsParams = v.strictObject({ manifest: path, ...assetsContext });
+
+const CheckAssetsResult = v.strictObject({
+  assets: v.array(
+    v.strictObject({
+      path: text,
+      state: oneOf(["up-to-date", "missing", "out-of-date", "conflict", "invalid"]),
+      /** One line on why it is not up to date; empty where it is. */
+      reason: text,
+    }),
+  ),
+  /** Files that were made for assets which the manifest no longer holds. */
+  orphans: v.array(text),
+});
+
+/**
+ * Client → server, to learn what of a sana.assets.json is not up to date; the same is published as diagnostics of it.
+ * An error with `invalid-input-file` names the place where the file is wrong.
+ */
+export const CheckAssetsRequest = {
+  method: "sana/checkAssets",
+  params: CheckAssetsParams,
+  result: CheckAssetsResult,
+} as const;
+export type CheckAssetsParams = v.InferInput<typeof CheckAssetsParams>;
+export type CheckAssetsResult = v.InferOutput<typeof CheckAssetsResult>;
+
+const BuildAssetsParams = v.strictObject({
+  token,
+  manifest: path,
+  ...assetsContext,
+  /** Paths of the assets to make; null for all. */
+  only: orDefault(v.array(text)),
+  /** Whether files that were not made from this manifest, or were changed since, may be replaced. */
+  overwrite: v.optional(flag, false),
+  provider: v.optional(provider, "auto"),
+  precision: v.optional(precision, "auto"),
+  metadata: v.optional(flag, true),
+});
+
+const BuildAssetsResult = v.strictObject({
+  built: v.array(text),
+  upToDate: v.array(text),
+  failed: v.array(v.strictObject({ path: text, message: text })),
+  orphans: v.array(text),
+});
+
+/**
+ * Client → server, to make what of a sana.assets.json is missing or out of date. What fails is reported and the rest is
+ * made; a cancellation keeps what is finished. Until it is answered, `$/progress` brings `AssetsProgress` for its token.
+ */
+export const BuildAssetsRequest = {
+  method: "sana/buildAssets",
+  params: BuildAssetsParams,
+  result: BuildAssetsResult,
+} as const;
+export type BuildAssetsParams = v.InferInput<typeof BuildAssetsParams>;
+export type BuildAssetsResult = v.InferOutput<typeof BuildAssetsResult>;
+
+const AssetsProgress = v.strictObject({
+  /** `waiting`: another program, or another window, makes the same assets. */
+  stage: oneOf(["waiting", "building"]),
+  /** The asset that is being made; empty while waiting. */
+  path: text,
+  /** Of `total` assets that are not up to date, `index` are done, failed ones included. */
+  index: count,
+  total: count,
+  /** How many of those that are done could not be made. */
+  failed: count,
+  /** Of the asset at `path`, 0 … 1. */
+  fraction: number,
+});
+export type AssetsProgress = v.InferOutput<typeof AssetsProgress>;
+
+/** What the language server of sana.assets.json calls things, in the language of who reads it. */
+const AssetsLabels = v.strictObject({
+  generate: text,
+  open: text,
+  "up-to-date": text,
+  missing: text,
+  "out-of-date": text,
+  conflict: text,
+  invalid: text,
+  failed: text,
+});
+export type AssetsLabels = v.InferOutput<typeof AssetsLabels>;
+
+/** The commands behind the code lenses of sana.assets.json; their arguments are its URI and the asset's path. */
+export const ASSET_COMMANDS = { generate: "sana.generateAsset", open: "sana.openAsset" } as const;
+
 /**
  * Client → server, `initializationOptions` of LSP's `initialize`. Another protocol version is refused with
  * `protocol-version`; `initialize` may then be sent again. With `processId` the server ends when that process does.
  */
 export const InitializationOptions = v.object({
   protocolVersion: v.pipe(v.number("must be a number"), v.safeInteger("must be a whole number")),
+  assetsLabels: v.optional(AssetsLabels, {
+    generate: "Generate",
+    open: "Open",
+    "up-to-date": "Up to date",
+    missing: "Missing",
+    "out-of-date": "Out of date",
+    conflict: "Not made by Sana",
+    invalid: "Cannot be made",
+    failed: "Failed",
+  }),
 });
 
 /** Server → client, under `capabilities.experimental.sana` in the answer to `initialize`. */

@@ -47,11 +47,12 @@ export interface Control<Value> {
 
 /** Text of several lines, written in either direction. An input method's unfinished text is left alone. */
 export function textArea(
-  { label, rows, maxLength }: { label: string; rows: number; maxLength: number },
+  { label, placeholder, rows, maxLength }: { label: string; placeholder: string; rows: number; maxLength: number },
   onInput: (value: string) => void,
 ): Control<string> {
   const area = document.createElement("vscode-text-area");
   area.textContent = label;
+  area.placeholder = placeholder;
   area.rows = rows;
   area.maxlength = maxLength;
   area.setAttribute("resize", "vertical");
@@ -85,11 +86,12 @@ export function textField({ label }: { label: string }, onInput: (value: string)
   };
 }
 
-/** A number, or null for an empty field, whose placeholder says what that means. */
+/** A number, or null for an empty field. A label that is not drawn is for screen readers. */
 export function numberField(
-  { label, min, step }: { label: string; min: number; step: number | "any" },
+  { label, labelDrawn = true, min, step }: { label: string; labelDrawn?: boolean; min: number; step: number | "any" },
   onInput: (value: number | null) => void,
 ): Control<number | null> & {
+  /** The placeholder says what an empty field means. */
   limit(max: number, step: number | "any", placeholder: string): void;
   mark(invalid: boolean): void;
 } {
@@ -102,7 +104,12 @@ export function numberField(
     }
   });
   return {
-    element: element("label", { className: "field" }, element("span", {}, label), input),
+    element: element(
+      "label",
+      { className: "field" },
+      element("span", { className: labelDrawn ? "" : "unseen" }, label),
+      input,
+    ),
     set: (value) => {
       const shown = Number.isNaN(input.valueAsNumber) ? null : input.valueAsNumber;
       if (shown !== value && !(document.activeElement === input && input.validity.badInput)) {
@@ -199,8 +206,9 @@ export function button(
 /** A button that shows a drawing of 16×16 only; its name is for the tooltip and for screen readers. */
 export function iconButton({ label, icon }: { label: string; icon: string }, onClick: () => void): HTMLElement {
   const result = document.createElement("vscode-button");
+  // Before the appearance, or the toolkit gives it a name of its own.
+  result.setAttribute("aria-label", label);
   result.appearance = "icon";
-  result.ariaLabel = label;
   result.title = label;
   result.append(drawing(16, 16, icon));
   result.addEventListener("click", onClick);

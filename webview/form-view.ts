@@ -1,21 +1,15 @@
-import { MAX_COUNT, MAX_PROMPT_LENGTH, type Form } from "../extension/panel/panel-messages";
+import { MAX_COUNT, MAX_PROMPT_LENGTH } from "../extension/panel/panel-messages";
 import { button, checkbox, dropdown, iconButton, numberField, textArea, textField } from "./controls";
-import { element, setText } from "./dom";
+import { drawing, element, setText } from "./dom";
 import { duration, gigabytes } from "./format";
+import type { FormHandlers } from "./handlers";
 import { ICONS } from "./icons";
 import { l10n } from "./l10n";
+import { createModelChoice } from "./model-choice";
 import { drawSeed } from "./reuse";
 import { createSizePicker } from "./size-picker";
-import { chosenModel, isPending, type State } from "./state";
-
-/** What the user can do in the form. */
-export interface FormHandlers {
-  readonly change: (form: Partial<Form>) => void;
-  readonly generate: () => void;
-  readonly cancel: () => void;
-  readonly chooseStartImage: () => void;
-  readonly loadModels: () => void;
-}
+import { createStartImage } from "./start-image";
+import { chosenModel, type State } from "./state";
 
 // In a panel that is narrower than this the settings would push the picture out of sight.
 const WIDE_PX = 800;
@@ -23,11 +17,25 @@ const WIDE_PX = 800;
 /** Everything that is set before a picture is made. */
 export function createFormView(handlers: FormHandlers) {
   const { change } = handlers;
-  const prompt = textArea({ label: l10n.t("Prompt"), rows: 4, maxLength: MAX_PROMPT_LENGTH }, (value) => {
-    change({ prompt: value });
-  });
+  const prompt = textArea(
+    {
+      label: l10n.t("Prompt"),
+      placeholder: l10n.t("What the picture shows, in any language or in emoji"),
+      rows: 3,
+      maxLength: MAX_PROMPT_LENGTH,
+    },
+    (value) => {
+      change({ prompt: value });
+    },
+  );
+  const history = iconButton({ label: l10n.t("Earlier prompts"), icon: ICONS.history }, handlers.chooseEarlierPrompt);
   const negativePrompt = textArea(
-    { label: l10n.t("Negative prompt: what should not be in it"), rows: 2, maxLength: MAX_PROMPT_LENGTH },
+    {
+      label: l10n.t("Negative prompt"),
+      placeholder: l10n.t("What should not be in it"),
+      rows: 2,
+      maxLength: MAX_PROMPT_LENGTH,
+    },
     (value) => {
       change({ negativePrompt: value });
     },
@@ -61,16 +69,13 @@ export function createFormView(handlers: FormHandlers) {
 
   const generate = button({ label: l10n.t("Generate"), kind: "primary" }, handlers.generate);
   generate.title = l10n.t("Generate ({0})", navigator.platform.startsWith("Mac") ? "⌘↵" : "Ctrl+Enter");
-  const cancel = button({ label: l10n.t("Cancel") }, handlers.cancel);
-  cancel.title = l10n.t("Cancel ({0})", "Esc");
   const cost = element("p", { className: "cost", attributes: { "aria-live": "polite" } });
 
   const more = element(
     "details",
     { className: "more" },
-    element("summary", {}, l10n.t("More settings")),
+    element("summary", {}, drawing(16, 16, ICONS.chevron), l10n.t("More settings")),
     negativePrompt.element,
-    size.free,
     element("div", { className: "row" }, steps.element, guidance.element),
     element("div", { className: "row seed" }, seed.element, dice, lock.element),
     start.element,
@@ -82,12 +87,11 @@ export function createFormView(handlers: FormHandlers) {
     element: element(
       "section",
       { className: "form", attributes: { "aria-label": l10n.t("Settings") } },
-      prompt.element,
+      element("div", { className: "prompt-field" }, prompt.element, history),
+      size.element,
       element("div", { className: "row" }, style.element, count.element),
-      size.presets,
       model.state,
-      element("div", { className: "actions" }, generate, cancel),
-      cost,
+      element("div", { className: "actions" }, generate, cost),
       more,
     ),
     focusPrompt(): void {
@@ -114,7 +118,6 @@ export function createFormView(handlers: FormHandlers) {
       lock.set(form.seedLocked);
       model.update(state);
       start.update(state);
-      cancel.hidden = !state.jobs.some(isPending);
       updateCost(cost, state);
     },
   };
@@ -131,76 +134,10 @@ function updateCost(cost: HTMLElement, { estimate }: State): void {
     return;
   }
   const [needed, free] = [gigabytes(estimate.neededBytes), gigabytes(estimate.freeBytes)];
-  const memory = estimate.fits
-    ? l10n.t("Needs {0} of memory, {1} are free.", needed, free)
-    : l10n.t("Not enough memory: needs {0}, {1} are free. Choose a smaller size.", needed, free);
-  const time = estimate.seconds === null ? "" : ` ${l10n.t("About {0}.", duration(estimate.seconds))}`;
-  setText(cost, memory + time);
-}
-
-/** Which checkpoint; says so where there is no choice yet. */
-function createModelChoice({ change, loadModels }: FormHandlers) {
-  let defaultFolder: string | undefined;
-  const list = dropdown({ label: l10n.t("Model") }, (folder) => {
-    // What was set for another model may not be allowed for this one.
-    const defaults = { width: null, height: null, steps: null, guidanceScale: null };
-    change({ model: folder === defaultFolder ? null : folder, ...defaults });
-  });
-  const message = element("p", { className: "hint" });
-  const retry = button({ label: l10n.t("Try Again") }, loadModels);
-  return {
-    element: list.element,
-    /** Seen also while the settings are closed. */
-    state: element("div", { className: "model-state" }, message, retry),
-    update({ form, models }: State): void {
-      list.element.hidden = models.models.length === 0;
-      list.setOptions(models.models.map(({ folder, name }) => [folder, name]));
-      defaultFolder = models.models[0]?.folder;
-      list.set(form.model ?? defaultFolder ?? "");
-      retry.hidden = models.state !== "failed";
-      const unusable = models.unusable.map(({ folder, error }) => l10n.t("{0} cannot be used: {1}", folder, error));
-      const texts = {
-        loading: l10n.t("Looking for models…"),
-        failed: l10n.t("The models could not be read: {0}", models.error ?? ""),
-        ready: unusable.join(" "),
-      };
-      setText(message, texts[models.state]);
-    },
-  };
-}
-
-/** The picture to start from, if one. */
-function createStartImage({ change, chooseStartImage }: FormHandlers) {
-  const image = element("img", { attributes: { alt: "" } });
-  const name = element("span", { className: "name" });
-  let current: Form["startImage"] = null;
-  const strength = numberField({ label: l10n.t("Strength: how much is redrawn"), min: 0.05, step: 0.05 }, (value) => {
-    if (current !== null) change({ startImage: { ...current, strength: value } });
-  });
-  const choose = button({ label: l10n.t("Start from a Picture…") }, chooseStartImage);
-  const remove = iconButton({ label: l10n.t("Do not start from this picture"), icon: ICONS.close }, () => {
-    change({ startImage: null });
-    choose.focus();
-  });
-  const chosen = element(
-    "div",
-    { className: "start-image" },
-    image,
-    element("div", {}, element("div", { className: "row" }, name, remove), strength.element),
-  );
-  return {
-    element: element("div", {}, choose, chosen),
-    update(state: State): void {
-      current = state.form.startImage;
-      chosen.hidden = current === null;
-      if (current === null) return;
-      const result = state.pictures.find(({ path }) => path === current?.path);
-      const src = result?.src ?? (state.thumbnail?.path === current.path ? state.thumbnail.src : null);
-      image.hidden = src === null;
-      if (src !== null && image.src !== src) image.src = src;
-      setText(name, current.name);
-      strength.set(current.strength);
-      strength.limit(1, 0.05, String(chosenModel(state)?.defaults.strength ?? ""));
-    },
-  };
+  if (!estimate.fits) {
+    setText(cost, l10n.t("Not enough memory: needs {0}, {1} are free. Choose a smaller size.", needed, free));
+    return;
+  }
+  const time = estimate.seconds === null ? [] : [l10n.t("about {0}", duration(estimate.seconds))];
+  setText(cost, [...time, l10n.t("{0} of {1} free memory", needed, free)].join(" · "));
 }

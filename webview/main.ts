@@ -1,4 +1,11 @@
-import { Form, HostMessage, parseMessage, type PageMessage, type Picture } from "../extension/panel/panel-messages";
+import {
+  Form,
+  HostMessage,
+  parseMessage,
+  PICTURE_MIME,
+  type PageMessage,
+  type Picture,
+} from "../extension/panel/panel-messages";
 import { element, setText } from "./dom";
 import { createFormView } from "./form-view";
 import { l10n } from "./l10n";
@@ -30,7 +37,9 @@ let frame: number | undefined;
 const form = createFormView({
   change: changeForm,
   generate,
-  cancel: cancelRunning,
+  chooseEarlierPrompt: () => {
+    send({ type: "chooseEarlierPrompt" });
+  },
   chooseStartImage: () => {
     send({ type: "chooseStartImage" });
   },
@@ -45,6 +54,9 @@ const stage = createStageView({
   },
   cancel: ({ id }) => {
     send({ type: "cancel", jobs: [id] });
+  },
+  cancelAll: () => {
+    send({ type: "cancel", jobs: state.jobs.filter(isPending).map(({ id }) => id) });
   },
   retry: ({ id }) => {
     send({ type: "retry", job: id });
@@ -62,6 +74,7 @@ const stage = createStageView({
   variations: (picture) => {
     submit(variationsOf(picture));
   },
+  dragStart: startDrag,
 });
 const strip = createStripView({
   select: (id) => {
@@ -72,9 +85,7 @@ const strip = createStripView({
     else if (isPending(tile)) send({ type: "cancel", jobs: [tile.id] });
     else send({ type: "dismiss", job: tile.id });
   },
-  dragStart: (picture, transfer) => {
-    transfer.setData("text/uri-list", picture.uri);
-  },
+  dragStart: startDrag,
 });
 const notice = createNoticeView(() => {
   dispatch({ type: "closeNotice" });
@@ -159,10 +170,20 @@ function generate(): void {
 }
 
 function submit(wanted: Form): void {
-  // A model that is no longer there gives way to the default one, as the form shows it.
-  const gone = state.models.state === "ready" && !state.models.models.some(({ folder }) => folder === wanted.model);
+  // What the form shows counts: a model that is not there any more has given way to the first one.
+  const shown = chosenModel({ ...state, form: wanted });
+  const model = shown === undefined ? wanted.model : shown.usual ? null : shown.folder;
   dispatch({ type: "submitted" });
-  send({ type: "generate", form: gone ? { ...wanted, model: null } : wanted });
+  send({ type: "generate", form: { ...wanted, model } });
+  stage.element.scrollIntoView({ block: "nearest" });
+}
+
+/** Extensions alone read this kind of data; ours makes the link that fits where it is dropped. */
+function startDrag({ id }: Picture, transfer: DataTransfer): void {
+  // What the browser has put there leads to an address that only this page can load.
+  transfer.clearData();
+  transfer.setData(PICTURE_MIME, id);
+  transfer.effectAllowed = "copy";
 }
 
 function cancelRunning(): void {

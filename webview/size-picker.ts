@@ -5,31 +5,35 @@ import { l10n } from "./l10n";
 import { sizeOf, sizePresets, sizeProblem, type Size } from "./sizes";
 
 // The larger side of a shape's drawing.
-const SHAPE_SIDE = 28;
+const SHAPE_SIDE = 22;
 
 /** Radio buttons drawn in the shape of the picture, and fields for any other size that the model allows. */
 export function createSizePicker(change: (form: Partial<Form>) => void) {
   const shapes = element("div", { className: "shapes" });
-  const group = element("fieldset", {}, element("legend", {}, l10n.t("Size")), shapes);
-  const width = numberField({ label: l10n.t("Width"), min: 1, step: 1 }, (value) => {
+  const width = numberField({ label: l10n.t("Width"), labelDrawn: false, min: 1, step: 1 }, (value) => {
     change({ width: value });
   });
-  const height = numberField({ label: l10n.t("Height"), min: 1, step: 1 }, (value) => {
+  const height = numberField({ label: l10n.t("Height"), labelDrawn: false, min: 1, step: 1 }, (value) => {
     change({ height: value });
   });
+  const times = element("span", { attributes: { "aria-hidden": "true" } }, "×");
   const problem = element("p", { className: "problem", attributes: { role: "alert" } });
   let drawn = "";
 
   return {
-    presets: group,
-    free: element(
-      "div",
-      { className: "free-size" },
-      element("div", { className: "row" }, width.element, height.element),
+    element: element(
+      "fieldset",
+      {},
+      element("legend", {}, l10n.t("Size")),
+      element(
+        "div",
+        { className: "row size" },
+        shapes,
+        element("div", { className: "free-size" }, width.element, times, height.element),
+      ),
       problem,
     ),
     update(form: Form, model: Model | undefined): void {
-      group.hidden = model === undefined;
       width.set(form.width);
       height.set(form.height);
       if (model === undefined) return;
@@ -65,14 +69,7 @@ function shape([width, height]: Size, isDefault: boolean, change: (form: Partial
   const box = element("span", { className: "shape", attributes: { "aria-hidden": "true" } });
   box.style.width = `${Math.round(width * scale)}px`;
   box.style.height = `${Math.round(height * scale)}px`;
-  const frame = element("span", { className: "shape-frame" }, box);
-  return element(
-    "label",
-    { title: name },
-    input,
-    frame,
-    element("span", { className: "shape-name" }, `${width}×${height}`),
-  );
+  return element("label", { title: name }, input, box);
 }
 
 function problemText(problem: NonNullable<ReturnType<typeof sizeProblem>>): string {

@@ -1,13 +1,13 @@
 import { readFile, rm } from "node:fs/promises";
 import { posix } from "node:path";
 import * as vscode from "vscode";
+import { pictureLink } from "../../sidecar/agents/picture-link";
+import { parseToolInput, type ToolInput } from "../../sidecar/agents/tool-input";
 import { makeDocumentPicture } from "../generation/document-picture";
 import { linkPath } from "../insert/destination";
 import { numberedName } from "../insert/file-name";
-import { pictureMarkup } from "../insert/markup";
 import { storePicture, storePictureAt } from "../insert/store-picture";
 import type { Services } from "../services";
-import { parseToolInput, type ToolInput } from "./tool-input";
 
 const TOOL = "sana_generateImage";
 
@@ -51,8 +51,8 @@ async function invoke(
     const picture = { picturePath: result.path, prompt: request.prompt, seed: result.seed };
     const file = await save(folder, picture, path, number);
     const link = linkPath(inFolder(folder).path, file.path);
-    const markdown = pictureMarkup("markdown", { path: link, alt: request.prompt }, { before: "", after: "" });
     const { width, height, steps } = result;
+    const markdown = pictureLink(link, request.prompt);
     const text = { path: file.fsPath, markdown, seed: result.seed, width, height, steps };
     parts.push(
       new vscode.LanguageModelTextPart(JSON.stringify(text)),

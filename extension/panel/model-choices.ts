@@ -1,7 +1,7 @@
 import type { ModelsResult } from "../../sidecar/protocol";
 import type { Model } from "./panel-messages";
 
-/** What the sidecar found, as the page needs it: the settings' model (null: the bundled one) first. */
+/** What the sidecar found, as the page needs it: first the settings' model, `usual` (null: the bundled one). */
 export function modelChoices(
   { models }: ModelsResult,
   usual: string | null,
@@ -11,9 +11,10 @@ export function modelChoices(
     const { folder, name, sprint, sizes, anySize, sizeMultiple, maxSide } = model;
     const { width, height, steps, guidanceScale, strength } = model.defaults;
     const defaults = { width, height, steps, guidanceScale, strength };
-    return [{ folder, name, sprint, sizes, anySize, sizeMultiple, maxSide, defaults }];
+    const isUsual = usual === null ? model.bundled : folder === usual;
+    return [{ folder, name, usual: isUsual, sprint, sizes, anySize, sizeMultiple, maxSide, defaults }];
   });
-  const isUsual = ({ folder }: Model): boolean => folder === usual;
+  const isUsual = (model: Model): boolean => model.usual;
   return {
     models: [...usable.filter(isUsual), ...usable.filter((model) => !isUsual(model))],
     unusable: models.flatMap((model) =>

@@ -8,6 +8,8 @@ import * as v from "valibot";
 export const MAX_COUNT = 16;
 /** Longest prompt that is kept; the models read far less, and say so. */
 export const MAX_PROMPT_LENGTH = 10_000;
+/** The kind of data that a picture is dragged as: its ID. */
+export const PICTURE_MIME = "application/vnd.sana.picture";
 /** The largest side that a form may hold; each model has a limit of its own. */
 const MAX_SIDE = 16_384;
 
@@ -33,7 +35,7 @@ export const Form = v.strictObject({
   negativePrompt: prompt,
   /** A style of `prompt-styles.ts`. */
   style: v.nullable(id),
-  /** A checkpoint's folder; null is the default model. */
+  /** A checkpoint's folder; null is the settings' own. */
   model: v.nullable(path),
   width: v.nullable(side),
   height: v.nullable(side),
@@ -93,10 +95,9 @@ export type Job = v.InferOutput<typeof Job>;
 
 const Picture = v.strictObject({
   id,
-  /** Where the page can load it from; its file, as a path and as an address for other programs. */
+  /** Where the page can load it from, and its file. */
   src: text,
   path,
-  uri: text,
   /** As it was asked for, every value filled in: the same form gives the same picture again. */
   form: Form,
   modelName: text,
@@ -110,6 +111,8 @@ export type Picture = v.InferOutput<typeof Picture>;
 const Model = v.strictObject({
   folder: path,
   name: text,
+  /** Whether it is the one that the settings name, which a form means by null. */
+  usual: v.boolean(),
   /** Sprint knows no negative prompt. */
   sprint: v.boolean(),
   sizes: v.array(v.tuple([side, side])),
@@ -118,7 +121,7 @@ const Model = v.strictObject({
   maxSide: count,
   defaults: v.strictObject({ width: side, height: side, steps: count, guidanceScale: finite, strength: finite }),
 });
-/** A model to choose from, the default one first. */
+/** A model to choose from, the usual one first. */
 export type Model = v.InferOutput<typeof Model>;
 
 const Estimate = v.strictObject({
@@ -181,6 +184,7 @@ export const PageMessage = v.variant("type", [
   /** Take a failed or cancelled one away. */
   v.strictObject({ type: v.literal("dismiss"), job: id }),
   v.strictObject({ type: v.literal("picture"), id, action: PictureAction }),
+  v.strictObject({ type: v.literal("chooseEarlierPrompt") }),
   v.strictObject({ type: v.literal("chooseStartImage") }),
   v.strictObject({ type: v.literal("loadModels") }),
   v.strictObject({ type: v.literal("showLog") }),

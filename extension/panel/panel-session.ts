@@ -17,11 +17,13 @@ import { PanelJobs, type PendingJob } from "./panel-jobs";
 import { EMPTY_FORM, Form, parseMessage, type HostMessage, type Job, type PageMessage } from "./panel-messages";
 import { doPictureAction } from "./picture-actions";
 import { PictureLibrary, type StoredPicture } from "./picture-library";
+import { PromptHistory } from "./prompt-history";
 import { styleLabels } from "./style-labels";
 import { throttle } from "./throttle";
 
 const FORM_KEY = "panel.form";
 const PENDING_KEY = "panel.pending";
+const PROMPTS_KEY = "panel.prompts";
 /** Pictures in the strip; older ones stay in the folder. */
 const MAX_PICTURES = 200;
 /** Eyes and screen readers gain nothing from more often. */
@@ -45,6 +47,7 @@ interface Page {
 export class PanelSession {
   private readonly jobs: PanelJobs;
   private readonly library: PictureLibrary;
+  private readonly history: PromptHistory;
   private pictures: StoredPicture[] = [];
   private page: Page | undefined;
   private pageIsReady = false;
@@ -70,6 +73,9 @@ export class PanelSession {
     const { context, generator } = services;
     const storage = context.storageUri ?? context.globalStorageUri;
     this.library = new PictureLibrary(vscode.Uri.joinPath(storage, "pictures").fsPath);
+    this.history = new PromptHistory(context.workspaceState.get(PROMPTS_KEY), (prompts) => {
+      void context.workspaceState.update(PROMPTS_KEY, prompts);
+    });
     this.form = parseMessage(Form, context.workspaceState.get(FORM_KEY)) ?? EMPTY_FORM;
     this.jobs = new PanelJobs({
       make: async (params, { onProgress, onPreview }, signal) => {
@@ -103,6 +109,14 @@ export class PanelSession {
         void context.workspaceState.update(PENDING_KEY, pending);
       },
     });
+    context.subscriptions.push(
+      vscode.workspace.onDidChangeConfiguration((change) => {
+        if (!["sana.modelPath", "sana.modelFolders"].some((name) => change.affectsConfiguration(name))) return;
+        // Asked for when the page is there to show them.
+        if (this.pageIsReady) void this.loadModels();
+        else this.modelsWanted = true;
+      }),
+    );
     const interrupted = vscode.l10n.t("The window was closed or reloaded before the picture was finished.");
     this.jobs.restore(rememberedJobs(context.workspaceState.get(PENDING_KEY)), interrupted);
   }
@@ -110,6 +124,12 @@ export class PanelSession {
   /** Where the pictures are. */
   get folder(): string {
     return this.library.folder;
+  }
+
+  /** The picture of that ID, if it is in the strip, and its file. */
+  find(id: string): { picture: StoredPicture; file: vscode.Uri } | undefined {
+    const picture = this.pictures.find((candidate) => candidate.id === id);
+    return picture && { picture, file: vscode.Uri.file(this.library.pathOf(id)) };
   }
 
   attach(page: Page): void {
@@ -135,6 +155,7 @@ export class PanelSession {
       case "formChanged":
         return this.changeForm(message.form);
       case "generate":
+        this.history.add(message.form.prompt);
         this.jobs.submit(message.form);
         return;
       case "cancel":
@@ -148,6 +169,8 @@ export class PanelSession {
         return;
       case "picture":
         return this.actOn(message);
+      case "chooseEarlierPrompt":
+        return this.chooseEarlierPrompt();
       case "chooseStartImage":
         return this.chooseStartImage();
       case "loadModels":
@@ -237,10 +260,19 @@ export class PanelSession {
     const { width, height, steps, guidanceScale, seed } = result;
     const picture: StoredPicture = {
       id,
-      form: { ...form, width, height, steps, guidanceScale, seed, seedLocked: true },
+      form: {
+        ...form,
+        model: form.model ?? pictureSettings().model ?? null,
+        width,
+        height,
+        steps,
+        guidanceScale,
+        seed,
+        seedLocked: true,
+      },
       modelName: result.model,
       seconds: result.timings["total"] ?? 0,
-      notices: result.notices.map(({ message }) => message),
+      notices: result.notices.filter(({ kind }) => kind !== "provider-choice").map(({ message }) => message),
     };
     await this.library.add(picture);
     this.pictures = [picture, ...this.pictures].slice(0, MAX_PICTURES);
@@ -249,11 +281,10 @@ export class PanelSession {
   }
 
   private async actOn({ id, action }: Extract<PageMessage, { type: "picture" }>): Promise<void> {
-    const picture = this.pictures.find((candidate) => candidate.id === id);
-    if (picture === undefined) return;
+    const found = this.find(id);
+    if (found === undefined) return;
     try {
-      const file = vscode.Uri.file(this.library.pathOf(id));
-      const message = await doPictureAction(this.services, action, { picture, file });
+      const message = await doPictureAction(this.services, action, found);
       if (action === "delete" && message !== null) {
         await this.library.forget(id);
         this.pictures = this.pictures.filter((candidate) => candidate.id !== id);
@@ -263,6 +294,14 @@ export class PanelSession {
     } catch (error) {
       this.post({ type: "notice", severity: "error", message: errorText(error) });
     }
+  }
+
+  private async chooseEarlierPrompt(): Promise<void> {
+    const title = vscode.l10n.t("Earlier prompts");
+    const placeHolder = vscode.l10n.t("Nothing has been asked for in this workspace yet");
+    const prompts = this.history.all;
+    const prompt = await vscode.window.showQuickPick(prompts, prompts.length > 0 ? { title } : { title, placeHolder });
+    if (prompt !== undefined) this.edit({ prompt });
   }
 
   private async chooseStartImage(): Promise<void> {
@@ -296,7 +335,6 @@ export class PanelSession {
       id,
       src: this.page!.srcOf(path),
       path,
-      uri: vscode.Uri.file(path).toString(),
       form,
       modelName,
       seconds,

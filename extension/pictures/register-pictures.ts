@@ -1,9 +1,10 @@
+import { posix } from "node:path";
 import * as vscode from "vscode";
 import type { Services } from "../services";
 import { regenerate } from "./regenerate";
 import { showParameters } from "./show-parameters";
 
-/** "Show Parameters" and "Regenerate" for a PNG of the explorer or of the picture viewer. */
+/** "Show Parameters", "Use as Starting Image" and "Regenerate" for a PNG of the explorer or of the picture viewer. */
 export function registerPictures(services: Services): void {
   const register = (command: string, run: (file: vscode.Uri) => unknown): vscode.Disposable =>
     vscode.commands.registerCommand(command, (file?: vscode.Uri) => {
@@ -13,6 +14,9 @@ export function registerPictures(services: Services): void {
     });
   services.context.subscriptions.push(
     register("sana.showParameters", (file) => showParameters(services, file)),
+    register("sana.useAsStartImage", (file) => {
+      services.panel.open({ startImage: { path: file.fsPath, name: posix.basename(file.path), strength: null } });
+    }),
     register("sana.regenerate", (file) => regenerate(services, file)),
   );
 }

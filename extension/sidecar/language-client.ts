@@ -7,7 +7,8 @@ import {
   RevealOutputChannelOn,
   State,
 } from "vscode-languageclient/node";
-import { PROTOCOL_VERSION } from "../../sidecar/protocol";
+import { MANIFEST_NAME, PROTOCOL_VERSION } from "../../sidecar/protocol";
+import { assetsLabels } from "./assets-labels";
 import type { SidecarProcess } from "./sidecar-process";
 
 /** The client library, for one process of the sidecar. What it has to tell goes into the log, never on the screen. */
@@ -21,7 +22,8 @@ export class SidecarLanguageClient extends LanguageClient {
     super("sana", "Sana", () => Promise.resolve({ reader: stdout, writer: stdin }), {
       outputChannel: log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
-      initializationOptions: { protocolVersion: PROTOCOL_VERSION },
+      initializationOptions: { protocolVersion: PROTOCOL_VERSION, assetsLabels: assetsLabels() },
+      documentSelector: [{ scheme: "file", pattern: `**/${MANIFEST_NAME}` }],
       // The library would show the error by itself, in English; whoever asked for the start shows it.
       initializationFailedHandler: () => false,
       errorHandler: {

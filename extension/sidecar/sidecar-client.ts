@@ -80,6 +80,11 @@ export class SidecarClient implements vscode.Disposable {
     }
   }
 
+  /** Tells the process something. One that does not run, or is about to end, need not know. */
+  notify(method: string, params: object): void {
+    void this.session?.then((client) => client.sendNotification(method, params)).catch(() => undefined);
+  }
+
   /** Calls `listener` for each notification of that method, from this process and from those that follow it. */
   onNotification(method: string, listener: (params: unknown) => void): vscode.Disposable {
     let emitter = this.notified.get(method);

@@ -24,21 +24,30 @@ export function locateAsset(folder: string, path: string): string {
 }
 
 /**
- * Makes the folders that `path` asks for. Throws `output-failed` where that fails and where a symbolic link on the way
- * leads out of the manifest's folder or nowhere; `writeOutputFiles` refuses a file that is a link itself.
+ * Makes the folders that `path` asks for. Throws like `checkAssetFolder`, and `output-failed` where a folder cannot be
+ * made.
  */
 export async function prepareAssetFolder(folder: string, path: string): Promise<void> {
-  const target = dirname(locateAsset(folder, path));
+  await checkAssetFolder(folder, path);
   try {
-    const existing = await deepestExisting(target);
-    if (!isInside(await realpath(folder), existing)) {
-      throw new SanaError("output-failed", `cannot write ${path}: a symbolic link leads out of the manifest's folder`);
-    }
-    await mkdir(target, { recursive: true });
+    await mkdir(dirname(locateAsset(folder, path)), { recursive: true });
   } catch (error) {
-    if (error instanceof SanaError) throw error;
     throw new SanaError("output-failed", `cannot write ${path}: ${systemErrorReason(error)}`, { cause: error });
   }
+}
+
+/**
+ * Throws `output-failed` where a symbolic link on the way to `path` leads out of the manifest's folder or nowhere;
+ * `writeOutputFiles` refuses a file that is a link itself.
+ */
+export async function checkAssetFolder(folder: string, path: string): Promise<void> {
+  try {
+    const target = await deepestExisting(dirname(locateAsset(folder, path)));
+    if (isInside(await realpath(folder), target)) return;
+  } catch (error) {
+    throw new SanaError("output-failed", `cannot write ${path}: ${systemErrorReason(error)}`, { cause: error });
+  }
+  throw new SanaError("output-failed", `cannot write ${path}: a symbolic link leads out of the manifest's folder`);
 }
 
 /** Where the nearest folder that exists really is. */

@@ -4,9 +4,10 @@ import { throwIfCancelled } from "../pipeline/guards";
 import type { PictureNumbers } from "./asset-model";
 import { locateAsset, prepareAssetFolder } from "./asset-path";
 import { takeBuildTurn } from "./build-turn";
+import { hashOfFile } from "./file-hash";
 import { readLock, sha256Of, writeLock, type LockEntry } from "./lock-file";
 import type { Asset } from "./manifest";
-import { hashOfFile, planAssets, type Plan, type PlanContext, type PlannedAsset, type Recipe } from "./plan";
+import { planAssets, type Plan, type PlanContext, type PlannedAsset, type Recipe } from "./plan";
 import { renderFiles } from "./render";
 
 /** Makes one picture. Returns the PNG and the hash of the weights it was made with; throws a SanaError. */

@@ -8,7 +8,7 @@ import type { GeneratePicture } from "./build";
 /** Makes the pictures of assets in a workshop, where they queue with others. */
 export function assetGenerator(
   workshop: Workshop,
-  compute: Pick<GenerateParams, "provider" | "precision">,
+  compute: Pick<GenerateParams, "provider" | "precision" | "metadata">,
 ): GeneratePicture {
   return async ({ seed, ...picture }, { signal, onFraction }) => {
     // The files of the asset are made of it; it is nobody's file itself.

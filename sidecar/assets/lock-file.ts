@@ -6,6 +6,7 @@ import { SanaError } from "../errors";
 import { readInputFile } from "../files/input-file";
 import { writeOutputFiles } from "../files/output-file";
 import { systemErrorCode } from "../files/system-error";
+import { ASSET_PATH } from "./asset-path";
 
 export const LOCK_NAME = "sana.assets.lock.json";
 
@@ -14,6 +15,8 @@ const MAX_LOCK_BYTES = 64 * 2 ** 20;
 /** Raised when the same parameters would be made into other files, or the file says something else. */
 const LOCK_VERSION = 1;
 
+/** A lock file comes with the workspace and must not make anybody look elsewhere. */
+const assetPath = v.pipe(v.string(), v.regex(ASSET_PATH));
 const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 
 const LockSchema = v.strictObject({
@@ -26,9 +29,9 @@ const LockSchema = v.strictObject({
       /** Of the weights that they were made with. */
       model: sha256,
       /** Of each file that was written, by the path that the manifest gives it. */
-      files: v.record(v.string(), sha256),
+      files: v.record(assetPath, sha256),
       /** While they are being written: what they replace. A file of either hash was made by this program. */
-      previous: v.optional(v.record(v.string(), sha256)),
+      previous: v.optional(v.record(assetPath, sha256)),
     }),
   ),
 });

@@ -19,20 +19,19 @@ import {
   type ManifestContents,
 } from "./manifest-schema";
 
-export const MANIFEST_NAME = "sana.assets.json";
-
 /** A thousand assets with long prompts; keeps a mistaken path from being read into memory. */
 const MAX_MANIFEST_BYTES = 16 * 2 ** 20;
 
 /** UTF-16 units from the text's beginning. */
-interface TextRange {
+export interface TextRange {
   readonly start: number;
   readonly end: number;
 }
 
 /** What is wrong with a manifest and where. */
 interface ManifestIssue {
-  readonly kind: "syntax" | "schema" | "duplicate-path" | "format";
+  /** What is of the kinds `syntax` and `schema` an editor finds out by itself: it knows JSON and manifest-json-schema.ts. */
+  readonly kind: "syntax" | "schema" | "value" | "duplicate-path" | "format";
   /** One line that names the key and what is allowed. */
   readonly message: string;
   readonly range: TextRange;
@@ -79,7 +78,7 @@ export interface Manifest {
 
 /** Reads and checks a manifest. Throws `invalid-input-file` naming the file, line and column of the first issue. */
 export async function readManifest(file: string): Promise<Manifest> {
-  const text = decodeUtf8(await readInputFile(file, { maxBytes: MAX_MANIFEST_BYTES }), file);
+  const text = await readManifestText(file);
   const manifest = parseManifest(text);
   const [issue] = manifest.issues;
   if (issue !== undefined) {
@@ -91,6 +90,11 @@ export async function readManifest(file: string): Promise<Manifest> {
   return manifest;
 }
 
+/** Throws `invalid-input-file` for what is no text, too large, or cannot be read. */
+export async function readManifestText(file: string): Promise<string> {
+  return decodeUtf8(await readInputFile(file, { maxBytes: MAX_MANIFEST_BYTES }), file);
+}
+
 /**
  * A manifest's text, in which comments and trailing commas are allowed. Never throws: what is wrong becomes issues, and
  * the assets are those that can be understood.
@@ -98,26 +102,37 @@ export async function readManifest(file: string): Promise<Manifest> {
 export function parseManifest(text: string): Manifest {
   const errors: ParseError[] = [];
   const root = parseTree(text, errors, { allowTrailingComma: true });
-  const [error] = errors;
-  if (error !== undefined || root === undefined) {
-    const range = { start: error?.offset ?? 0, end: (error?.offset ?? 0) + (error?.length ?? 0) };
-    const reason = error === undefined ? "the file is empty" : wordsOf(printParseErrorCode(error.error));
-    return { assets: [], issues: [{ kind: "syntax", message: `not valid JSON: ${reason}`, range }] };
+  const issues = errors.map(syntaxIssue);
+  if (root?.type !== "object") {
+    if (issues.length > 0) return { assets: [], issues };
+    const range = root === undefined ? { start: 0, end: 0 } : rangeOf(root);
+    const message = root === undefined ? "not valid JSON: the file is empty" : "the manifest must be an object";
+    return { assets: [], issues: [{ kind: root === undefined ? "syntax" : "schema", message, range }] };
   }
-  if (root.type !== "object") {
-    return {
-      assets: [],
-      issues: [{ kind: "schema", message: "the manifest must be an object", range: rangeOf(root) }],
-    };
-  }
-  const parsed = v.safeParse(ManifestSchema, getNodeValue(root) as unknown);
-  const issues: ManifestIssue[] = (parsed.issues ?? []).map((issue) => schemaIssue(issue, root));
-  if (!parsed.success) return { assets: [], issues };
-  const assets = parsed.output.assets.map((entry, index) =>
-    describeAsset(parsed.output.defaults, entry, { root, index, issues }),
+  const contents = getNodeValue(root) as Record<string, unknown>;
+  const parsed = v.safeParse(ManifestSchema, contents);
+  for (const issue of parsed.issues ?? []) issues.push(schemaIssue(issue, root));
+  const understood = parsed.success
+    ? { ...parsed.output, indices: [...parsed.output.assets.keys()] }
+    : withoutFaulty(contents, parsed.issues);
+  const assets = understood.assets.map((entry, place) =>
+    describeAsset(understood.defaults, entry, { root, index: understood.indices[place]!, issues }),
   );
   findDuplicates(assets, issues);
   return { assets, issues };
+}
+
+/** The manifest without the assets that have issues, and where the others are; empty where the issues are elsewhere. */
+function withoutFaulty(
+  contents: Record<string, unknown>,
+  issues: readonly v.BaseIssue<unknown>[],
+): ManifestContents & { indices: number[] } {
+  const faulty = new Set(issues.map(({ path = [] }) => (path[0]?.key === "assets" ? path[1]?.key : undefined)));
+  if (faulty.has(undefined)) return { defaults: {}, assets: [], indices: [] };
+  const entries = contents.assets as readonly unknown[];
+  const indices = [...entries.keys()].filter((index) => !faulty.has(index));
+  const rest = v.parse(ManifestSchema, { ...contents, assets: indices.map((index) => entries[index]) });
+  return { ...rest, indices };
 }
 
 function describeAsset(
@@ -211,6 +226,11 @@ function findDuplicates(assets: readonly Asset[], issues: ManifestIssue[]): void
   }
 }
 
+function syntaxIssue({ error, offset, length }: ParseError): ManifestIssue {
+  const message = `not valid JSON: ${wordsOf(printParseErrorCode(error))}`;
+  return { kind: "syntax", message, range: { start: offset, end: offset + length } };
+}
+
 function schemaIssue(issue: v.BaseIssue<unknown>, root: Node): ManifestIssue {
   const keys = (issue.path ?? []).map((item) => item.key as string | number);
   const name = keys
@@ -221,7 +241,8 @@ function schemaIssue(issue: v.BaseIssue<unknown>, root: Node): ManifestIssue {
   let depth = keys.length;
   let node = findNodeAtLocation(root, keys);
   while (node === undefined) node = findNodeAtLocation(root, keys.slice(0, (depth -= 1)));
-  return { kind: "schema", message: `${name === "" ? "the manifest" : name} ${issue.message}`, range: rangeOf(node) };
+  const message = `${name === "" ? "the manifest" : name} ${issue.message}`;
+  return { kind: issue.type === "check" ? "value" : "schema", message, range: rangeOf(node) };
 }
 
 function rangeOf(node: Node): TextRange {

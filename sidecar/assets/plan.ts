@@ -1,9 +1,8 @@
-import { lstat, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { SanaError } from "../errors";
-import { systemErrorCode, systemErrorReason } from "../files/system-error";
 import type { AssetModel, PictureNumbers } from "./asset-model";
-import { locateAsset } from "./asset-path";
+import { checkAssetFolder } from "./asset-path";
+import { hashOfFile, type FileHashes } from "./file-hash";
 import { sha256Of, type Lock, type LockEntry } from "./lock-file";
 import type { Asset, AssetFile } from "./manifest";
 
@@ -13,7 +12,7 @@ import type { Asset, AssetFile } from "./manifest";
  * - `conflict`: a file is there that this program did not make, or that was changed since
  * - `invalid`: the model cannot make it, or cannot be opened
  */
-type AssetState = "up-to-date" | "missing" | "out-of-date" | "conflict" | "invalid";
+export type AssetState = "up-to-date" | "missing" | "out-of-date" | "conflict" | "invalid";
 
 /** What is to be done about one asset. */
 export interface PlannedAsset {
@@ -45,6 +44,10 @@ export interface PlanContext {
   readonly folder: string;
   /** The checkpoint's folder where an asset names none. */
   readonly defaultModel: string;
+  /** Whether the manifest may name models: reading a checkpoint is more than a workspace of unknown origin should ask for. */
+  readonly trusted: boolean;
+  /** What earlier plans found out, for those who plan often. */
+  readonly hashes?: FileHashes;
   openModel(folder: string): Promise<AssetModel>;
 }
 
@@ -62,18 +65,22 @@ export async function planAssets(assets: readonly Asset[], lock: Lock, context: 
   }
   const wanted = new Set(assets.flatMap(({ files }) => files.map(({ path }) => path)));
   const orphans = [...lock.values()].flatMap(({ files }) => Object.keys(files)).filter((path) => !wanted.has(path));
-  const existing = await Promise.all(orphans.map((path) => hashOfFile(context.folder, path)));
+  const existing = await Promise.all(orphans.map((path) => hashOfFile(context.folder, path, context.hashes)));
   return { assets: planned, orphans: orphans.filter((_, i) => existing[i] !== undefined).sort() };
 }
 
 async function planAsset(asset: Asset, lock: Lock, context: PlanContext): Promise<PlannedAsset> {
   try {
+    if (asset.model !== undefined && !context.trusted) {
+      throw new SanaError("invalid-parameter", "it names a model, which counts in trusted workspaces only");
+    }
     const model = resolve(context.folder, asset.model ?? context.defaultModel);
     const { hash, resolve: resolveNumbers } = await context.openModel(model);
     const numbers = resolveNumbers(asset);
     checkWidths(asset.files, numbers.width);
     const recipe = { model, numbers, parametersHash: hashParameters(asset, numbers) };
-    return { asset, recipe, ...(await compare(asset, lock, { folder: context.folder, recipe, modelHash: hash })) };
+    for (const { path } of asset.files) await checkAssetFolder(context.folder, path);
+    return { asset, recipe, ...(await compare(asset, lock, { ...context, recipe, modelHash: hash })) };
   } catch (error) {
     if (!(error instanceof SanaError) || error.code === "cancelled") throw error;
     return { asset, state: "invalid", reason: error.message, recipe: null };
@@ -115,13 +122,13 @@ function hashParameters(asset: Asset, numbers: PictureNumbers): string {
 async function compare(
   asset: Asset,
   lock: Lock,
-  wanted: { folder: string; recipe: Recipe; modelHash: string },
+  wanted: Pick<PlanContext, "folder" | "hashes"> & { recipe: Recipe; modelHash: string },
 ): Promise<{ state: AssetState; reason: string }> {
   const entry = lock.get(asset.path);
   const missing: string[] = [];
   let isOther = false;
   for (const { path } of asset.files) {
-    const hash = await hashOfFile(wanted.folder, path);
+    const hash = await hashOfFile(wanted.folder, path, wanted.hashes);
     if (hash === undefined) missing.push(path);
     else if (hash !== entry?.files[path]) {
       if (!wasMade(lock, path, hash)) return { state: "conflict", reason: conflictReason(path, entry) };
@@ -148,15 +155,4 @@ function conflictReason(path: string, entry: LockEntry | undefined): string {
   return entry?.files[path] === undefined
     ? `${path} exists, but was not made from this manifest`
     : `${path} was changed since it was made`;
-}
-
-/** The SHA-256 of an asset's file, undefined where there is none. Anything that is no regular file has the hash "". */
-export async function hashOfFile(folder: string, path: string): Promise<string | undefined> {
-  const file = locateAsset(folder, path);
-  try {
-    return (await lstat(file)).isFile() ? sha256Of(await readFile(file)) : "";
-  } catch (error) {
-    if (systemErrorCode(error) === "ENOENT") return undefined;
-    throw new SanaError("invalid-input-file", `cannot read ${file}: ${systemErrorReason(error)}`, { cause: error });
-  }
 }

@@ -1,9 +1,9 @@
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { SanaError } from "../errors";
 import { parseAutoencoderConfig } from "./autoencoder-config";
 import type { AutoencoderConfig, SchedulerConfig, TextEncoderConfig, TransformerConfig } from "./configs";
 import { listFolder, readJson, regularFile } from "./files";
-import { parseModelIndex, type ModelIndex } from "./model-index";
+import { parseModelIndex, type ModelIndex, type ShareableComponent } from "./model-index";
 import { parseSchedulerConfig } from "./scheduler-config";
 import { parseTextEncoderConfig } from "./text-encoder-config";
 import { parseTransformerConfig } from "./transformer-config";
@@ -39,6 +39,18 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   return { folder, name: basename(folder), ...parseModelIndex(await readJson(file), file) };
 }
 
+/**
+ * Where a component that may be shared lies: in the checkpoint's own folder, or in the one directly above it where
+ * model_index.json says so. The one above is that of the path as it was given, symbolic links not followed.
+ */
+export function componentFolder(
+  checkpoint: Pick<Checkpoint, "folder" | "shared">,
+  component: ShareableComponent,
+): string {
+  const { folder, shared } = checkpoint;
+  return join(shared.includes(component) ? dirname(folder) : folder, component);
+}
+
 /** Reads transformer/config.json and the headers of its weights. Throws `invalid-checkpoint` or `invalid-weights`. */
 export async function openTransformer(checkpoint: Checkpoint): Promise<Component<TransformerConfig>> {
   const folder = join(checkpoint.folder, "transformer");
@@ -57,7 +69,7 @@ export async function openTransformer(checkpoint: Checkpoint): Promise<Component
 
 /** Reads vae/config.json and the headers of its weights. Throws `invalid-checkpoint` or `invalid-weights`. */
 export async function openAutoencoder(checkpoint: Checkpoint): Promise<Component<AutoencoderConfig>> {
-  const folder = join(checkpoint.folder, "vae");
+  const folder = componentFolder(checkpoint, "vae");
   const file = join(folder, "config.json");
   const config = parseAutoencoderConfig(await readJson(file), file);
   return { config, weights: await openWeights(folder, "diffusion_pytorch_model") };
@@ -65,7 +77,7 @@ export async function openAutoencoder(checkpoint: Checkpoint): Promise<Component
 
 /** Reads text_encoder/config.json and the headers of its weights. Throws `invalid-checkpoint` or `invalid-weights`. */
 export async function openTextEncoder(checkpoint: Checkpoint): Promise<Component<TextEncoderConfig>> {
-  const folder = join(checkpoint.folder, "text_encoder");
+  const folder = componentFolder(checkpoint, "text_encoder");
   const file = join(folder, "config.json");
   const config = parseTextEncoderConfig(await readJson(file), { file, className: checkpoint.textEncoder });
   const weights = withoutModelPrefix(await openWeights(folder, "model"));
@@ -90,7 +102,7 @@ export async function openScheduler(checkpoint: Checkpoint): Promise<SchedulerCo
 
 /** The absolute path of the checkpoint's tokenizer.json. Throws `invalid-checkpoint` where there is none. */
 export async function tokenizerFile(checkpoint: Checkpoint): Promise<string> {
-  const path = join(checkpoint.folder, "tokenizer", "tokenizer.json");
+  const path = join(componentFolder(checkpoint, "tokenizer"), "tokenizer.json");
   await regularFile(path, "invalid-checkpoint");
   return path;
 }

@@ -1,6 +1,8 @@
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
+import { writeOutputFiles } from "../files/output-file";
+import { removeAbandonedFiles } from "../files/temporary-file";
 import type { RegularFile } from "./files";
 import { parsePythonJson } from "./python-json";
 
@@ -59,14 +61,13 @@ export class IntegrityCache {
 
   async save(): Promise<void> {
     const files = [...this.entries.values()].slice(-MAX_ENTRIES);
-    const temporary = join(this.folder, `${FILE_NAME}.${process.pid}.tmp`);
+    const bytes = new TextEncoder().encode(JSON.stringify({ version: 1, files }));
     try {
-      await mkdir(this.folder, { recursive: true });
-      await writeFile(temporary, JSON.stringify({ version: 1, files }));
-      // Replaced as a whole, so that another process never reads half of it.
-      await rename(temporary, join(this.folder, FILE_NAME));
+      await mkdir(this.folder, { recursive: true, mode: 0o700 });
+      await removeAbandonedFiles(this.folder);
+      await writeOutputFiles([{ path: join(this.folder, FILE_NAME), bytes, ifExists: "replace" }]);
     } catch {
-      await rm(temporary, { force: true }).catch(() => undefined);
+      return;
     }
   }
 }

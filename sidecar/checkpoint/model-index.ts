@@ -5,11 +5,18 @@ import { TEXT_ENCODER_CLASSES, type TextEncoderClass } from "./text-encoder-conf
 
 type PipelineClass = "SanaPipeline" | "SanaSprintPipeline";
 
+const SHAREABLE = ["text_encoder", "tokenizer", "vae"] as const;
+
+/** A component that a distilled checkpoint has in common with the one that it was distilled from. */
+export type ShareableComponent = (typeof SHAREABLE)[number];
+
 /** What model_index.json says: the pipeline, and the classes of the components that may have more than one. */
 export interface ModelIndex {
   readonly pipeline: PipelineClass;
   readonly textEncoder: TextEncoderClass;
   readonly scheduler: SchedulerClass;
+  /** Components that lie in the folder above the checkpoint's, and not in its own. */
+  readonly shared: readonly ShareableComponent[];
 }
 
 /** An entry is [library, class]; the tokenizer is read from its file, so that its class does not matter. */
@@ -23,6 +30,14 @@ const schema = v.object({
   transformer: component(["SanaTransformer2DModel"]),
   vae: component(["AutoencoderDC"]),
   scheduler: component(SCHEDULER_CLASSES),
+  // Ours alone. Names and no paths: where shared components lie is not for a file to decide.
+  _sana_shared_components: v.optional(
+    v.pipe(
+      v.array(oneOf(SHAREABLE), `a list of ${SHAREABLE.join(", ")}`),
+      v.check((names) => new Set(names).size === names.length, "a list without repetitions"),
+    ),
+    [],
+  ),
 });
 
 /** The contents of a model_index.json. Throws `invalid-checkpoint` for any pipeline or component that is not Sana's. */
@@ -33,5 +48,6 @@ export function parseModelIndex(json: unknown, file: string): ModelIndex {
     pipeline: index._class_name === "SanaPipeline" ? "SanaPipeline" : "SanaSprintPipeline",
     textEncoder: index.text_encoder[1],
     scheduler: index.scheduler[1],
+    shared: index._sana_shared_components,
   };
 }

@@ -5,9 +5,10 @@ import { dirname, join, resolve } from "node:path";
 import { openAssetModel } from "../assets/asset-model";
 import type { BuildEvent, BuildResult } from "../assets/build";
 import { readLock } from "../assets/lock-file";
-import { MANIFEST_NAME, readManifest, type Asset } from "../assets/manifest";
+import { readManifest, type Asset } from "../assets/manifest";
 import { planAssets, type PlanContext } from "../assets/plan";
 import { SanaError } from "../errors";
+import { MANIFEST_NAME } from "../protocol";
 import { computeOptions, modelOption, notify, overwriteOption, type CommonOptions } from "./common-options";
 import { toJson } from "./json";
 import { print } from "./print";
@@ -46,6 +47,7 @@ async function runAssets(argument: string, options: AssetsOptions): Promise<void
   const context: PlanContext = {
     folder: dirname(resolve(file)),
     defaultModel: resolve(options.model),
+    trusted: true,
     openModel: (folder) => openAssetModel(folder, signal),
   };
   try {

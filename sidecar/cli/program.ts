@@ -6,6 +6,7 @@ import { embedCommand } from "./embed";
 import { encodeCommand } from "./encode";
 import { generateCommand } from "./generate";
 import { inspectCommand } from "./inspect";
+import { mcpCommand } from "./mcp";
 import { serveCommand } from "./serve";
 import { tokenizeCommand } from "./tokenize";
 
@@ -35,6 +36,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     inspectCommand(),
     assetsCommand(),
     serveCommand(),
+    mcpCommand(),
   ]) {
     program.addCommand(inheritSettings(command, program));
   }

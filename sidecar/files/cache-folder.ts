@@ -1,7 +1,8 @@
-import { mkdir, readFile, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { devNull, homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { writeOutputFiles } from "./output-file";
+import { removeAbandonedFiles } from "./temporary-file";
 
 /** Where what was computed once is kept between runs: the platform's cache folder. It need not exist yet. */
 export function cacheFolder(): string {
@@ -47,8 +48,16 @@ export async function readCacheFile(name: string, { maxBytes }: { maxBytes: numb
 export async function writeCacheFile(name: string, bytes: Uint8Array): Promise<void> {
   try {
     await mkdir(cacheFolder(), { recursive: true, mode: 0o700 });
+    await removeAbandonedFiles(cacheFolder());
     await writeOutputFiles([{ path: join(cacheFolder(), name), bytes, ifExists: "replace" }]);
   } catch {
     return;
   }
+}
+
+/** Removes what a process that has ended, or is about to, was writing into the cache and the folders in it. */
+export async function cleanCache({ ended }: { ended: number }): Promise<void> {
+  const entries = await readdir(cacheFolder(), { withFileTypes: true }).catch(() => []);
+  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(cacheFolder(), name));
+  for (const folder of [cacheFolder(), ...folders]) await removeAbandonedFiles(folder, { ended });
 }

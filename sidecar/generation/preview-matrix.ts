@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { componentFolder } from "../checkpoint/diffusers-layout";
 import { SanaError } from "../errors";
 import { readCacheFile, writeCacheFile } from "../files/cache-folder";
 import type { PreviewMatrix } from "../image/latent-preview";
@@ -23,7 +24,8 @@ const FIT_COUNT = 24;
  */
 export async function previewMatrixOf(run: Run, notify: (message: string) => void): Promise<PreviewMatrix> {
   const channels = run.autoencoder.latentChannels;
-  const own = join(run.checkpoint.folder, FILE_NAME);
+  // The map belongs to the autoencoder and lies beside it.
+  const own = join(dirname(componentFolder(run.checkpoint, "vae")), FILE_NAME);
   const text = await readOptional(own);
   if (text !== null) {
     const matrix = parsePreviewMatrix(text, channels);

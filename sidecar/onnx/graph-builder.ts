@@ -23,6 +23,7 @@ export type Attribute = number | string | readonly number[] | { readonly float: 
 /** A serialised ONNX model whose weights lie in `externalFiles` (absolute paths), referred to relative to `externalFolder`. */
 export interface OnnxModel {
   readonly bytes: Uint8Array;
+  readonly externalFiles: readonly string[];
   readonly externalFolder: string;
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
@@ -283,7 +284,8 @@ export class GraphBuilder {
     // First, so that a graph that is run without being optimised converts each weight where it is used.
     for (const node of [...this.weightNodes, ...this.nodes]) graph.message(1, node);
     graph.string(2, this.graphName);
-    const externalFolder = commonFolder(this.externals.map(({ file }) => file));
+    const externalFiles = [...new Set(this.externals.map(({ file }) => file))];
+    const externalFolder = commonFolder(externalFiles);
     for (const { proto, file } of this.externals) {
       const location = file.slice(externalFolder.length).replace(/^[\\/]/, "");
       graph.message(5, proto.message(13, externalDataEntry("location", location)));
@@ -299,6 +301,7 @@ export class GraphBuilder {
     for (const domain of this.usedDomains) model.message(8, opset(domain, 1));
     return {
       bytes: model.finish(),
+      externalFiles,
       externalFolder,
       inputNames: this.inputs.map(({ name }) => name),
       outputNames: this.outputs.map(({ name }) => name),

@@ -1,4 +1,5 @@
 import type * as Ort from "onnxruntime-node";
+import { regularFile } from "../checkpoint/files";
 import { SanaError } from "../errors";
 import { GraphBuilder, type OnnxModel, type Value } from "../onnx/graph-builder";
 import type { FloatTensor } from "../tensor/float-tensor";
@@ -52,16 +53,21 @@ async function computesTooLittle(): Promise<boolean> {
   }
 }
 
-/** Loads a graph. Its weights are mapped from their own files, not read into the model. */
+/**
+ * Loads a graph. Its weights are mapped from their own files, not read into the model. Throws `invalid-weights` where
+ * one of those is gone.
+ */
 export async function createSession(model: OnnxModel, options: SessionOptions): Promise<OnnxSession> {
   // Read when those libraries are first used: a session that comes after one in float16 keeps the shorter products.
   if (options.provider === "cuda" && options.exact === true) process.env["NVIDIA_TF32_OVERRIDE"] = "0";
   const ort = await loadOnnxRuntime();
+  const exactIntegers = model.integerProducts && (await integerProductsOverflow());
+  const optimize = options.runsOften || options.provider !== "cpu" || exactIntegers;
   const session = await explained(
     ort.InferenceSession.create(model.bytes, {
       executionProviders: [options.provider],
       // Optimising converts all weights at once and keeps the results; unoptimised, each is converted where it is used.
-      graphOptimizationLevel: options.runsOften || options.provider !== "cpu" ? "all" : "disabled",
+      graphOptimizationLevel: optimize ? "all" : "disabled",
       // Planning the memory of a whole run ahead keeps the largest plan for every size that has been run.
       enableMemPattern: false,
       // Warnings of ONNX Runtime are for its developers; errors come as exceptions.
@@ -69,14 +75,18 @@ export async function createSession(model: OnnxModel, options: SessionOptions): 
       extra: {
         session: {
           model_external_initializers_file_folder_path: model.externalFolder,
-          // Slower, but then nothing overflows.
-          x64quantprecision: model.integerProducts && (await integerProductsOverflow()) ? "1" : "0",
+          // Slower, but then nothing overflows. It is a step of the optimisation: without that it would do nothing.
+          x64quantprecision: exactIntegers ? "1" : "0",
           disable_cpu_ep_fallback: options.onlyProvider === true ? "1" : "0",
         },
       },
     }),
     options.provider,
-  );
+  ).catch(async (error: unknown) => {
+    // A folder may be removed at any time; ONNX Runtime has words of its own for that.
+    for (const file of model.externalFiles) await regularFile(file, "invalid-weights");
+    throw error;
+  });
   return {
     run: async (feeds, outputs) => {
       const tensors = Object.fromEntries(

@@ -15,6 +15,8 @@ export class Admission {
   /** Ids of requests that are not answered yet. 1 and "1" count as the same: the connection confuses them. */
   private readonly pending = new Set<string>();
   private initializeId: string | undefined;
+  /** Ids of the server's own requests that are not answered yet. */
+  private readonly asked = new Set<unknown>();
 
   inbound(value: unknown): Verdict {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
@@ -23,7 +25,9 @@ export class Admission {
     const { jsonrpc, id, method, params } = value as Record<string, unknown>;
     const usableId = typeof id === "string" || (typeof id === "number" && Number.isSafeInteger(id)) ? id : null;
     if (method === undefined && ("result" in value || "error" in value)) {
-      return { ignore: "an answer to no request of the server" };
+      return this.asked.delete(id)
+        ? { pass: value as unknown as Message }
+        : { ignore: "an answer to no request of the server" };
     }
     if (jsonrpc !== "2.0") return refusal(usableId, JSON_RPC_ERRORS.invalidRequest, '"jsonrpc" must be "2.0"');
     if (typeof method !== "string") {
@@ -36,9 +40,13 @@ export class Admission {
     return this.request(value as Message, { id: usableId, method, params });
   }
 
-  /** An answer that goes out. */
+  /** An answer or a request that goes out. */
   outbound(message: Message): void {
-    if (!("id" in message) || "method" in message) return;
+    if (!("id" in message)) return;
+    if ("method" in message) {
+      this.asked.add(message.id);
+      return;
+    }
     const { id, error } = message as ResponseMessage;
     if (id === null) return;
     this.pending.delete(String(id));
@@ -95,7 +103,11 @@ export class Admission {
 function obstacleToInitialize(params: unknown): string | undefined {
   const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
   if (!isObject(params)) return "params must be an object";
-  const { capabilities, trace } = params as Record<string, unknown>;
+  const { capabilities, trace, processId } = params as Record<string, unknown>;
+  const isProcess = Number.isInteger(processId) && (processId as number) > 0 && (processId as number) < 2 ** 31;
+  if (processId !== undefined && processId !== null && !isProcess) {
+    return "processId must be null or the number of a process";
+  }
   if (!isObject(capabilities)) return "capabilities must be an object";
   if (trace !== undefined && !["off", "messages", "compact", "verbose"].includes(trace as string)) {
     return "trace must be one of off, messages, compact, verbose";

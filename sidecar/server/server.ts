@@ -1,11 +1,9 @@
 import { cpus } from "node:os";
-import { Writable } from "node:stream";
 import { isDeepStrictEqual } from "node:util";
 import {
   createConnection,
   ResponseError,
   StreamMessageWriter,
-  TextDocumentSyncKind,
   type Connection,
   type InitializeError,
   type InitializeParams,
@@ -13,7 +11,11 @@ import {
   type Message,
 } from "vscode-languageserver/node";
 import { SanaError } from "../errors";
+import { buildManifest, checkAssets } from "../language/asset-requests";
+import { ManifestLanguage } from "../language/manifest-language";
 import {
+  BuildAssetsRequest,
+  CheckAssetsRequest,
   ERROR_CODES,
   EstimateRequest,
   GenerateRequest,
@@ -25,6 +27,7 @@ import {
   QueueNotification,
   StatusRequest,
   UnloadRequest,
+  type AssetsProgress,
   type Queue,
   type StatusResult,
 } from "../protocol";
@@ -39,6 +42,7 @@ import { Paces } from "./pace";
 import { watchProcess } from "./parent-watch";
 import { PictureMaker } from "./picture-maker";
 import { PictureQueue } from "./picture-queue";
+import { protectedStdout } from "./protected-stdout";
 import { onRequest, parseParams } from "./requests";
 
 declare const PROGRAM_VERSION: string;
@@ -72,6 +76,7 @@ class Server implements Studio {
   readonly paces = new Paces();
   private readonly log: Log = logTo(process.stderr);
   private readonly connection: Connection;
+  private readonly language: ManifestLanguage;
   private readonly started = performance.now();
   /** Aborted when no picture is wanted any more. */
   private readonly closing = new AbortController();
@@ -91,6 +96,7 @@ class Server implements Studio {
       },
     });
     this.connection = this.connect();
+    this.language = new ManifestLanguage(this.connection, { ownModel: options.model, log: this.log });
     this.connection.onInitialize((params) => this.initialize(params));
     this.connection.onShutdown(() => this.close());
     this.connection.onExit(() => {
@@ -146,13 +152,14 @@ class Server implements Studio {
 
   private initialize(params: InitializeParams): InitializeResult | ResponseError<InitializeError> {
     try {
-      const { protocolVersion } = parseParams(InitializationOptions, params.initializationOptions);
+      const { protocolVersion, assetsLabels } = parseParams(InitializationOptions, params.initializationOptions);
       if (protocolVersion !== PROTOCOL_VERSION) {
         throw new SanaError(
           "protocol-version",
           `the client speaks protocol version ${protocolVersion}, the server ${PROTOCOL_VERSION}; install the same version of both`,
         );
       }
+      this.language.initialize(params, assetsLabels);
     } catch (error) {
       if (!(error instanceof SanaError)) throw error;
       // vscode-languageclient asks its user to retry where this says so.
@@ -161,7 +168,7 @@ class Server implements Studio {
     if (typeof params.processId === "number") this.watchClient(params.processId);
     return {
       capabilities: {
-        textDocumentSync: TextDocumentSyncKind.None,
+        ...this.language.capabilities,
         experimental: { sana: { protocolVersion: PROTOCOL_VERSION, programVersion: PROGRAM_VERSION } },
       },
       serverInfo: { name: "sana", version: PROGRAM_VERSION },
@@ -172,12 +179,21 @@ class Server implements Studio {
     const { connection, log } = this;
     onRequest(connection, GenerateRequest, {
       log,
-      answer: (params, signal) => {
-        const picture = generate(params, AbortSignal.any([signal, this.closing.signal]), this);
-        const settled = picture.catch(() => undefined);
-        this.pictures.add(settled);
-        void settled.finally(() => this.pictures.delete(settled));
-        return picture;
+      answer: (params, signal) =>
+        this.finishing(generate(params, AbortSignal.any([signal, this.closing.signal]), this)),
+    });
+    onRequest(connection, CheckAssetsRequest, {
+      log,
+      answer: (params, signal) => checkAssets(params, signal, this.language),
+    });
+    onRequest(connection, BuildAssetsRequest, {
+      log,
+      answer: ({ token, ...params }, signal) => {
+        const onProgress = (value: AssetsProgress): void => {
+          this.send("$/progress", { token, value });
+        };
+        const context = { signal: AbortSignal.any([signal, this.closing.signal]), onProgress };
+        return this.finishing(buildManifest(params, { ...context, language: this.language, workshop: this }));
       },
     });
     onRequest(connection, StatusRequest, { log, answer: () => Promise.resolve(this.status()) });
@@ -193,12 +209,21 @@ class Server implements Studio {
     });
   }
 
+  /** The server does not end before it is settled. */
+  private finishing<Result>(result: Promise<Result>): Promise<Result> {
+    const settled = result.catch(() => undefined);
+    this.pictures.add(settled);
+    void settled.finally(() => this.pictures.delete(settled));
+    return result;
+  }
+
   private status(): StatusResult {
     const state = this.queueState();
     return {
       ...state,
       programVersion: PROGRAM_VERSION,
-      progress: state.state === "idle" ? null : this.latest,
+      // What is known last may be about the picture before.
+      progress: this.latest?.token === state.queue[0]?.token ? this.latest : null,
       provider: this.maker.model?.compute.provider ?? null,
       precision: this.maker.model?.compute.precision ?? null,
       deviceName: cpus()[0]?.model.trim() ?? "unknown processor",
@@ -257,21 +282,4 @@ class Server implements Studio {
     await this.close();
     process.exit(orderly ? 0 : 1);
   }
-}
-
-/**
- * The process's stdout for the protocol alone: whatever else writes to it, a library or a forgotten console.log, goes to
- * stderr from now on.
- */
-function protectedStdout(onError: () => void): Writable {
-  const { stdout } = process;
-  const write = stdout.write.bind(stdout) as (chunk: Uint8Array, callback: (error?: Error | null) => void) => boolean;
-  stdout.on("error", onError);
-  stdout.write = process.stderr.write.bind(process.stderr);
-  return new Writable({
-    decodeStrings: true,
-    write: (chunk: Uint8Array, _encoding, callback) => {
-      write(chunk, callback);
-    },
-  });
 }

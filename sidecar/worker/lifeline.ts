@@ -1,5 +1,6 @@
 import { Socket } from "node:net";
 import { parentPort, Worker } from "node:worker_threads";
+import { cleanCache } from "../files/cache-folder";
 import { removeAbandonedFiles } from "../files/temporary-file";
 
 /** The pipe that the server holds the other end of. */
@@ -22,10 +23,14 @@ export function watchLifeline(): void {
   const server = process.ppid;
   let folder: string | undefined;
   parentPort!.on("message", (message: string) => (folder = message));
+  // A server that was killed while it wrote a file leaves its temporary one behind, and nobody else will clean up after
+  // this process.
+  const clean = async (): Promise<void> => {
+    if (folder !== undefined) await removeAbandonedFiles(folder, { ended: server });
+    await cleanCache({ ended: process.pid });
+  };
   const end = (): void => {
-    // A server that was killed while it wrote a file leaves its temporary one behind.
-    const cleaned = folder === undefined ? Promise.resolve() : removeAbandonedFiles(folder, { ended: server });
-    void cleaned.finally(() => process.kill(process.pid, "SIGKILL"));
+    void clean().finally(() => process.kill(process.pid, "SIGKILL"));
   };
   const lifeline = new Socket({ fd: LIFELINE_DESCRIPTOR });
   lifeline.on("error", () => undefined);

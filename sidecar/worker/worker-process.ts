@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { constants, setPriority } from "node:os";
 import { join } from "node:path";
 import { SanaError } from "../errors";
+import { cleanCache } from "../files/cache-folder";
 import type { FinishedPicture, FromWorker, Job, ToWorker, WorkerEvent } from "./messages";
 
 const PROGRAM = join(__dirname, "inference-worker.cjs");
@@ -35,7 +36,7 @@ export class WorkerProcess {
   private killed = false;
   /** Resident memory when it last said something. */
   residentBytes = 0;
-  /** Resolves when the process has ended, whatever ended it. */
+  /** Resolves when the process has ended, whatever ended it, and nothing that it was writing is left. */
   readonly ended: Promise<void>;
 
   constructor() {
@@ -50,17 +51,18 @@ export class WorkerProcess {
       this.receive(message as FromWorker);
     });
     this.ended = new Promise((resolve) => {
-      const end = (how: string): void => {
+      const end = async (how: string): Promise<void> => {
+        if (this.child.pid !== undefined) await cleanCache({ ended: this.child.pid });
         const { running } = this;
         running?.reject(new WorkerEndedError(`the process that makes the picture ${how}`, running.began));
         this.running = undefined;
         resolve();
       };
       this.child.on("exit", (code, signal) => {
-        end(signal === null ? `ended with exit code ${code ?? "none"}` : `was ended by ${endedBy(signal)}`);
+        void end(signal === null ? `ended with exit code ${code ?? "none"}` : `was ended by ${endedBy(signal)}`);
       });
       this.child.on("error", (error) => {
-        end(`could not be started: ${error.message}`);
+        void end(`could not be started: ${error.message}`);
       });
     });
     this.makePolite();

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LOCK_NAME } from "../../sidecar/assets/lock-file";
-import { MANIFEST_NAME } from "../../sidecar/assets/manifest";
+import { MANIFEST_NAME } from "../../sidecar/protocol";
 import { decodePng } from "../../sidecar/image/png-decoder";
 import { assertRefusal, assertRefused, snapshot } from "../cli/assert-refused";
 import { jsonOf } from "../cli/calls";

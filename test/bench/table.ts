@@ -2,8 +2,11 @@ import type { PeakMemory } from "./process-memory";
 
 /** A Markdown table. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  return [line(header), line(header.map(() => "---")), ...rows.map(line)].join("\n");
+  return [header, header.map(() => "---"), ...rows].map(tableRow).join("\n");
+}
+
+export function tableRow(cells: readonly string[]): string {
+  return `| ${cells.join(" | ")} |`;
 }
 
 export const NOT_MEASURED = "not measured";

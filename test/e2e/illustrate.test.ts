@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, before, beforeEach, describe, it } from "node:test";
 import type { Page } from "playwright-core";
-import { illustrate } from "./illustrate-command";
+import { closeOverlays, gesture, GESTURE_MS } from "./gestures";
+import { acceptPrompt, askForPrompt, illustrate } from "./illustrate-command";
 import { missingParts } from "./missing-parts";
 import { until } from "./until";
-import { openFile, openWorkbench, runCommand, type Workbench } from "./workbench";
+import { openFile, openWorkbench, type Workbench } from "./workbench";
 
 // Enough steps to be met in the middle of them.
 const SETTINGS = { "sana.defaults": { steps: 20, width: 256, height: 256 } };
@@ -27,15 +28,12 @@ describe("illustrations in a real VS Code", { skip: missingParts() }, () => {
     page = workbench.page;
   });
   after(() => workbench.close());
+  beforeEach(() => closeOverlays(page));
 
   it("puts a picture of the section below it in one undo step, although the document changes meanwhile", async () => {
     await openFile(page, "note.md");
-    await runCommand(page, "Sana: Illustrate Selection");
-    const input = page.locator(".quick-input-widget input.input");
-    await page.locator(".quick-input-title", { hasText: "Sana: Illustrate" }).waitFor();
-    assert.equal(await input.inputValue(), "雪地里的红狐 🦊: It sleeps a lot. Last words.");
-    await input.fill("雪地里的红狐 🦊");
-    await page.keyboard.press("Enter");
+    assert.equal(await askForPrompt(page), "雪地里的红狐 🦊: It sleeps a lot. Last words.");
+    await acceptPrompt(page, "雪地里的红狐 🦊");
     await page.locator(".monaco-editor .view-line").first().click();
     await page.keyboard.press("ControlOrMeta+Home");
     await page.keyboard.insertText("A line above\n\n");
@@ -71,9 +69,13 @@ describe("illustrations in a real VS Code", { skip: missingParts() }, () => {
 
   it("makes a picture that the document refers to and that has no file, where it is expected", async () => {
     await openFile(page, "images.md");
-    await page.locator(".monaco-editor .view-line").first().click();
-    await page.keyboard.press("ControlOrMeta+.");
-    await page.locator(".action-widget").getByText("Generate this image with Sana").click();
+    await gesture(page, async () => {
+      await page.locator(".monaco-editor .view-line").first().click({ timeout: GESTURE_MS });
+      await page.keyboard.press("ControlOrMeta+.");
+      const action = page.locator(".action-widget").getByText("Generate this image with Sana");
+      await action.click({ timeout: GESTURE_MS });
+      await action.waitFor({ state: "hidden", timeout: GESTURE_MS });
+    });
     const file = join(workbench.folder, "img", "fox.png");
     await until(() => existsSync(file), WAIT_MS);
     assert.equal(readFileSync(join(workbench.folder, "images.md"), "utf8"), "![a red fox](img/fox.png)\n");

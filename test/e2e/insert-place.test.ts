@@ -7,7 +7,10 @@ import { illustrate } from "./illustrate-command";
 import { missingParts } from "./missing-parts";
 import { openFile, openWorkbench, runCommand, type Workbench } from "./workbench";
 
-const SETTINGS = { "sana.defaults": { steps: 1, width: 128, height: 128 } };
+const SETTINGS = {
+  "sana.defaults": { steps: 1, width: 128, height: 128 },
+  "files.defaultLanguage": "markdown",
+};
 const NOTE = "# A red fox\n";
 
 describe("where pictures go in a real VS Code", { skip: missingParts() }, () => {
@@ -49,10 +52,9 @@ describe("where pictures go in a real VS Code", { skip: missingParts() }, () => 
 
   it("asks in a document without a file, and can use the picture's full path", async () => {
     await runCommand(page, "File: New Untitled Text File");
+    await page.locator(".tab.active", { hasText: "Untitled-1" }).waitFor();
+    await page.locator(".monaco-editor.focused").waitFor();
     await page.keyboard.insertText("A red fox");
-    await runCommand(page, "Change Language Mode");
-    await page.locator(".quick-input-widget input.input").fill("Markdown");
-    await page.locator(".quick-input-list .monaco-list-row", { hasText: "(markdown)" }).first().click();
     await illustrate(page);
     await page
       .locator(".monaco-dialog-box", { hasText: "The document has no file yet" })

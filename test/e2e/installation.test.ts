@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { gesture, GESTURE_MS } from "./gestures";
 import { missingParts } from "./missing-parts";
+import { until } from "./until";
 import { openFile, openWorkbench, runCommand, type Workbench } from "./workbench";
 
 describe("the packaged extension in a real VS Code", { skip: missingParts() }, () => {
@@ -21,6 +23,26 @@ describe("the packaged extension in a real VS Code", { skip: missingParts() }, (
     await openFile(page, "note.md");
     await page.locator(".monaco-editor .view-line", { hasText: "A note" }).waitFor();
     assert.equal(await page.locator(".notification-toast").count(), 0);
+  });
+
+  it("begins the first picture with two actions", async () => {
+    const { page } = workbench;
+    await gesture(page, async () => {
+      await runCommand(page, "Welcome: Open Walkthrough...");
+      const walkthrough = page.locator(".quick-input-list .monaco-list-row", { hasText: "Pictures with Sana" });
+      await walkthrough.click({ timeout: GESTURE_MS });
+    });
+    // What a user sees after the installation; the pictures of its steps are in the package.
+    await page.getByRole("button", { name: 'Try "an owl at night"' }).click();
+    const panel = page
+      .frameLocator('iframe.webview.ready[src*="extensionId=sana-vscode.sana"]')
+      .frameLocator("#active-frame");
+    const prompt = panel.getByRole("textbox", { name: "Prompt", exact: true });
+    await prompt.waitFor();
+    await until(async () => (await prompt.inputValue()) === "an owl under a starry night sky", 60_000);
+    await panel.getByRole("button", { name: "Generate", exact: true }).click();
+    // From a cold start.
+    await page.locator(".statusbar-item", { hasText: /Sana \d+\/\d+/ }).waitFor({ timeout: 120_000 });
   });
 
   it("asks nothing of any other machine", () => {

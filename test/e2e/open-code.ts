@@ -15,14 +15,17 @@ async function main(): Promise<void> {
   const home = mkdtempSync(join(tmpdir(), "sana-code-"));
   const folder = join(home, "tea-house");
   cpSync(resolve("test", "e2e", "sample-workspace"), folder, { recursive: true });
-  const server = await startVscodeServer(home);
+  // The folder's README says what there is to try.
+  const server = await startVscodeServer(home, { settings: { "workbench.startupEditor": "readme" } });
   console.log(`Open ${server.origin}/?folder=${encodeURIComponent(folder)}\nCtrl+C ends it and removes the workspace.`);
-  process.once("SIGINT", () => {
-    void server.stop().finally(() => {
-      rmSync(home, { recursive: true, force: true, maxRetries: 5 });
-      process.exit(0);
+  for (const signal of ["SIGINT", "SIGTERM"]) {
+    process.once(signal, () => {
+      void server.stop().finally(() => {
+        rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+        process.exit(0);
+      });
     });
-  });
+  }
 }
 
 void main();

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
-import type { Page } from "playwright-core";
+import { after, before, beforeEach, describe, it } from "node:test";
+import type { Locator, Page } from "playwright-core";
 import { PNG } from "pngjs";
+import { chooseInSubmenu, closeOverlays, menuItem, openContextMenu } from "./gestures";
 import { illustrate } from "./illustrate-command";
 import { missingParts } from "./missing-parts";
 import { until } from "./until";
@@ -20,9 +21,10 @@ describe("pictures of the explorer in a real VS Code", { skip: missingParts() },
     page = workbench.page;
     await openFile(page, "note.md");
     await illustrate(page);
-    await page.locator(".explorer-folders-view .monaco-list-row", { hasText: "a-red-fox.png" }).waitFor();
+    await row(page, "a-red-fox.png").waitFor();
   });
   after(() => workbench.close());
+  beforeEach(() => closeOverlays(page));
 
   it("say what they were made with", async () => {
     await choose(page, "a-red-fox.png", "Show Parameters");
@@ -31,7 +33,6 @@ describe("pictures of the explorer in a real VS Code", { skip: missingParts() },
     const texts = (await rows.allInnerTexts()).map((text) => text.replaceAll(/\s+/g, ""));
     assert.equal(texts[0], "AredfoxPrompt");
     for (const text of ["256Width", "128Height", "2Steps"]) assert.ok(texts.includes(text), texts.join("; "));
-    await page.keyboard.press("Escape");
   });
 
   it("are made again with a new seed, beside the first", async () => {
@@ -42,23 +43,26 @@ describe("pictures of the explorer in a real VS Code", { skip: missingParts() },
     await page.locator(".tab.active", { hasText: "a-red-fox-2.png" }).waitFor();
   });
 
+  it("are what the panel starts from where that is wanted", async () => {
+    await choose(page, "a-red-fox.png", "Use as Starting Image");
+    const panel = page
+      .frameLocator('iframe.webview.ready[src*="extensionId=sana-vscode.sana"]')
+      .frameLocator("#active-frame");
+    await panel.getByText("a-red-fox.png").first().waitFor({ state: "attached" });
+  });
+
   it("of other programs are told apart, and other files have no such menu", async () => {
     await choose(page, "plain.png", "Show Parameters");
     await page.locator(".notification-toast", { hasText: "plain.png does not say how it was made" }).waitFor();
-    await openMenu(page, "note.md");
-    assert.equal(await page.locator(".monaco-menu .action-item", { hasText: /^Sana$/ }).count(), 0);
-    await page.keyboard.press("Escape");
+    await openContextMenu(page, row(page, "note.md"));
+    assert.equal(await menuItem(page, "Sana").count(), 0);
   });
 });
 
-async function openMenu(page: Page, file: string): Promise<void> {
-  const row = page.locator(".explorer-folders-view .monaco-list-row", { hasText: file }).first();
-  await row.click({ button: "right" });
-  await page.locator(".monaco-menu .action-item").first().waitFor();
+function row(page: Page, file: string): Locator {
+  return page.locator(".explorer-folders-view .monaco-list-row", { hasText: file }).first();
 }
 
 async function choose(page: Page, file: string, title: string): Promise<void> {
-  await openMenu(page, file);
-  await page.locator(".monaco-menu .action-item", { hasText: /^Sana$/ }).hover();
-  await page.locator(".monaco-submenu .action-item", { hasText: title }).click();
+  await chooseInSubmenu(page, row(page, file), "Sana", title);
 }

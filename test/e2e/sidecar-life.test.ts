@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import type { Page } from "playwright-core";
 import { illustrate } from "./illustrate-command";
 import { missingParts } from "./missing-parts";
+import { isAlive, parentOf, sidecars } from "./processes";
 import { until } from "./until";
 import { openFile, openWorkbench, runCommand, type Workbench } from "./workbench";
 
@@ -59,44 +59,3 @@ describe("the sidecar's life in a real VS Code", { skip: missingParts() }, () =>
     await until(() => running.every((pid) => !isAlive(pid)), 10_000);
   });
 });
-
-/** The processes of the sidecar below the server, parents first. */
-function sidecars({ serverPid }: Workbench): number[] {
-  const below = new Set([serverPid]);
-  const found: number[] = [];
-  for (const pid of processes()) {
-    if (!below.has(parentOf(pid))) continue;
-    below.add(pid);
-    if (commandLine(pid).includes("sana.cjs")) found.push(pid);
-  }
-  return found;
-}
-
-function processes(): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .sort((one, other) => one - other);
-}
-
-function commandLine(pid: number): string {
-  return read(`/proc/${pid}/cmdline`);
-}
-
-/** 0 where the process is gone. */
-function parentOf(pid: number): number {
-  return Number(/^PPid:\s*(\d+)$/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0);
-}
-
-/** A zombie is not. */
-function isAlive(pid: number): boolean {
-  return /^State:\s*[^Z]/m.test(read(`/proc/${pid}/status`));
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
-}

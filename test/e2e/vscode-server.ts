@@ -22,6 +22,12 @@ export interface ServerOptions {
   readonly locale?: string;
   /** Whether workspaces are trusted without asking (the default). */
   readonly trusted?: boolean;
+  /** What is installed; the packaged extension by default. */
+  readonly extensionsFolder?: string;
+  /** Added to the environment of the server and its extension hosts. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Whether the window may be told to run a suite of tests in its extension host. */
+  readonly runsSuite?: boolean;
 }
 
 const QUIET_SETTINGS = {
@@ -80,12 +86,14 @@ function startServer(home: string, port: number, options: ServerOptions): ChildP
   const quiet = ["--auth", "none", "--disable-telemetry", "--disable-update-check", "--ignore-last-opened"];
   const trust = (options.trusted ?? true) ? ["--disable-workspace-trust"] : [];
   const locale = options.locale === undefined ? [] : ["--locale", options.locale];
+  const extensions = ["--extensions-dir", options.extensionsFolder ?? installedExtensions()];
+  const suite = options.runsSuite === true ? ["--vscode-option", "enable-smoke-test-driver"] : [];
   // prettier-ignore
-  const args = [entry, ...profile, "--extensions-dir", installedExtensions(), ...quiet, ...trust, ...locale, "--bind-addr", `127.0.0.1:${port}`];
+  const args = [entry, ...profile, ...extensions, ...quiet, ...trust, ...locale, ...suite, "--bind-addr", `127.0.0.1:${port}`];
   const server = spawn(node, args, {
     stdio: ["ignore", log, log],
     // Without a gallery there is nothing to look up.
-    env: { ...environment, EXTENSIONS_GALLERY: "{}" },
+    env: { ...environment, ...options.environment, EXTENSIONS_GALLERY: "{}" },
     // A process group of its own, so that it can be ended with everything below it and nothing else.
     detached: true,
   });

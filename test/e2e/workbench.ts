@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { chromium, type BrowserContext, type Page } from "playwright-core";
+import { gesture, GESTURE_MS } from "./gestures";
 import { chromiumPath } from "./installation.mjs";
 import { startVscodeServer, type ServerOptions } from "./vscode-server";
 
@@ -21,6 +22,12 @@ export interface Workbench {
 interface WorkbenchOptions extends ServerOptions {
   /** Files of the workspace: name → content. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
+  /** Of the window, in CSS pixels. */
+  readonly viewport?: { readonly width: number; readonly height: number };
+  /** Device pixels per CSS pixel. */
+  readonly deviceScaleFactor?: number;
+  /** A module whose `run` is called in the extension host, and who is told when it has settled: 0 where it resolved. */
+  readonly suite?: { readonly path: string; readonly onExit: (code: number) => void };
 }
 
 // A browser and a server on two busy cores; what takes longer hangs.
@@ -35,12 +42,14 @@ export async function openWorkbench(options: WorkbenchOptions = {}): Promise<Wor
     mkdirSync(join(folder, name, ".."), { recursive: true });
     writeFileSync(join(folder, name), content);
   }
-  const server = await startVscodeServer(home, options);
+  const { suite } = options;
+  const server = await startVscodeServer(home, { ...options, runsSuite: suite !== undefined });
   const { origin } = server;
 
   const browser = await chromium.launchPersistentContext(join(home, "browser"), {
     executablePath: chromiumPath()!,
-    viewport: { width: 1400, height: 900 },
+    viewport: options.viewport ?? { width: 1400, height: 900 },
+    deviceScaleFactor: options.deviceScaleFactor ?? 1,
     args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"],
     ...(options.locale === undefined ? {} : { locale: options.locale }),
   });
@@ -48,11 +57,19 @@ export async function openWorkbench(options: WorkbenchOptions = {}): Promise<Wor
   const externalRequests: string[] = [];
   browser.on("request", (request) => {
     const { protocol, hostname } = new URL(request.url());
-    if (/^(http|ws)/.test(protocol) && hostname !== "127.0.0.1") externalRequests.push(request.url());
+    // A webview asks for its files by a name that its service worker answers; nothing goes out.
+    const isLocal = hostname === "127.0.0.1" || hostname.endsWith(".vscode-resource.vscode-cdn.net");
+    if (/^(http|ws)/.test(protocol) && !isLocal) externalRequests.push(request.url());
   });
   const page = browser.pages()[0] ?? (await browser.newPage());
   page.setDefaultTimeout(READY_TIMEOUT_MS);
-  await page.goto(`${origin}/?folder=${encodeURIComponent(folder)}`);
+  const address = new URLSearchParams({ folder });
+  if (suite !== undefined) {
+    // The window calls it when the suite has settled.
+    await page.exposeFunction("codeAutomationExit", suite.onExit);
+    address.set("payload", suitePayload(origin, suite.path));
+  }
+  await page.goto(`${origin}/?${address.toString()}`);
   await page.locator(".statusbar-item").first().waitFor();
   return {
     page,
@@ -68,6 +85,15 @@ export async function openWorkbench(options: WorkbenchOptions = {}): Promise<Wor
   };
 }
 
+/** What tells the window to run a suite, with the extension as it is in the package. */
+function suitePayload(origin: string, path: string): string {
+  const onServer = (file: string): string => `vscode-remote://${new URL(origin).host}${file}`;
+  return JSON.stringify([
+    ["extensionDevelopmentPath", onServer(resolve("dist", "vsix", "linux-x64"))],
+    ["extensionTestsPath", onServer(path)],
+  ]);
+}
+
 /** Runs a command by its full title in the palette, such as "Sana: Show Log". */
 export async function runCommand(page: Page, title: string): Promise<void> {
   await pick(page, "F1", `>${title}`, title);
@@ -81,22 +107,13 @@ export async function openFile(page: Page, name: string): Promise<void> {
 
 /** A list that is open does not learn of commands that extensions announce later: it is opened until the row is there. */
 async function pick(page: Page, key: string, text: string, label: string): Promise<void> {
-  const input = page.locator(".quick-input-widget input.input");
   const row = page
     .locator(".quick-input-list .monaco-list-row")
     .filter({ has: page.locator(".label-name").getByText(label, { exact: true }) })
     .first();
-  const deadline = Date.now() + READY_TIMEOUT_MS;
-  for (;;) {
+  await gesture(page, async () => {
     await page.keyboard.press(key);
-    await input.waitFor();
-    await input.fill(text);
-    try {
-      await row.click({ timeout: 2000 });
-      return;
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-      await page.keyboard.press("Escape");
-    }
-  }
+    await page.locator(".quick-input-widget input.input").fill(text, { timeout: GESTURE_MS });
+    await row.click({ timeout: GESTURE_MS });
+  });
 }

@@ -65,32 +65,6 @@ describe("sana/generate", () => {
       assert.doesNotMatch(client.log, /红狐|🦊/);
     }));
 
-  it("keeps the model loaded and answers while a picture is made", () =>
-    withWorkshop(async ({ client, folder }) => {
-      const make = (name: string): Promise<unknown> =>
-        client.generate({ prompt: "a fox", steps: 6, output: { path: join(folder, name) } }).result;
-      await make("1.png");
-      const loaded = await client.status();
-      assert.equal(loaded.model?.name, "sana-illustrations-1");
-      assert.equal(loaded.state, "idle");
-      const making = { over: false };
-      const picture = make("2.png").finally(() => (making.over = true));
-      const delays: number[] = [];
-      const states = new Set<string>();
-      while (!making.over) {
-        const asked = performance.now();
-        const { state } = await client.status();
-        delays.push(performance.now() - asked);
-        states.add(state);
-        await new Promise((resolvePromise) => setTimeout(resolvePromise, 5));
-      }
-      await picture;
-      assert.ok(states.has("generating"));
-      delays.sort((a, b) => a - b);
-      // The requirement is 50 ms for 99 of 100; other programs of the machine may take the processor once.
-      assert.ok(delays[Math.floor(delays.length * 0.9)]! <= 50, delays.slice(-10).join(" "));
-    }));
-
   it("makes pictures in the order in which they were asked for, and reports their places", () =>
     withWorkshop(async ({ client, folder, files }) => {
       const order: string[] = [];

@@ -21,8 +21,11 @@ export class RawClient {
   readonly exited: Promise<number | null>;
   private waiting: (() => void)[] = [];
 
-  constructor(args: readonly string[] = []) {
-    this.process = spawn(process.execPath, [CLI_PATH, "serve", ...args], { stdio: ["pipe", "pipe", "pipe"] });
+  constructor(args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
+    this.process = spawn(process.execPath, [CLI_PATH, "serve", ...args], {
+      env: { ...process.env, ...env },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
     this.process.stdin!.on("error", () => undefined);
     this.process.stderr!.setEncoding("utf8").on("data", (text: string) => (this.log += text));
     this.exited = new Promise((resolve) => {

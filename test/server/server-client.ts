@@ -24,6 +24,8 @@ import { CLI_PATH } from "../cli/run-cli";
 
 interface ServerOptions {
   readonly args?: readonly string[];
+  /** A JavaScript file that starts the server, the program's path and arguments behind its own. */
+  readonly launcher?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -45,8 +47,9 @@ export class ServerClient {
   /** Resolves with the exit code, null where a signal ended it. */
   readonly exited: Promise<number | null>;
 
-  constructor({ args = [], env = {} }: ServerOptions = {}) {
-    this.process = spawn(process.execPath, [CLI_PATH, "serve", "--stdio", ...args], {
+  constructor({ args = [], launcher, env = {} }: ServerOptions = {}) {
+    const launch = launcher === undefined ? [] : [launcher];
+    this.process = spawn(process.execPath, [...launch, CLI_PATH, "serve", "--stdio", ...args], {
       env: { ...process.env, ...env },
       stdio: ["pipe", "pipe", "pipe"],
     });

@@ -1,14 +1,22 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { ERROR_CODES, JSON_RPC_ERRORS, PROTOCOL_VERSION } from "../../sidecar/protocol";
+import { goldenCheckpoint } from "../cli/fixtures";
 import { framed, RawClient } from "./raw-client";
+import { childrenOf, until } from "./workshop";
 
 const INVALID_PARAMS = ERROR_CODES["invalid-parameter"];
 
 /** Runs `use` with a server and ends it. Nothing but the protocol may have been on its stdout. */
-async function withServer(use: (client: RawClient) => Promise<void>, args: readonly string[] = []): Promise<void> {
-  const client = new RawClient(args);
+async function withServer(
+  use: (client: RawClient) => Promise<void>,
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const client = new RawClient(args, env);
   try {
     await use(client);
     assert.equal(client.fault, undefined);
@@ -65,6 +73,16 @@ describe("a session", { concurrency: 4 }, () => {
       assert.equal((await client.initialize("1")).error?.code, INVALID_PARAMS);
       assert.equal((await client.ask(1, "initialize", { capabilities: {} })).error?.code, INVALID_PARAMS);
       assert.equal((await client.ask(2, "initialize")).error?.code, INVALID_PARAMS);
+      const initializationOptions = { protocolVersion: PROTOCOL_VERSION };
+      for (const processId of ["1", 0, -1, 1.5, 2 ** 40, true]) {
+        const { error: refused } = await client.ask(4, "initialize", {
+          processId,
+          capabilities: {},
+          initializationOptions,
+        });
+        assert.equal(refused?.code, INVALID_PARAMS, String(processId));
+        assert.match(refused.message, /processId/);
+      }
       assert.equal((await client.ask(3, "sana/status")).error?.code, JSON_RPC_ERRORS.serverNotInitialized);
       assert.equal((await client.initialize()).error, undefined);
       await assertAlive(client);
@@ -87,6 +105,33 @@ describe("a session", { concurrency: 4 }, () => {
       other.kill();
       assert.equal(await client.exited, 1);
     }));
+
+  it("has stdout for the protocol alone, whatever else server and worker print", () => {
+    const folder = mkdtempSync(join(tmpdir(), "sana-server-"));
+    const script = join(folder, "chatter.cjs");
+    writeFileSync(script, CHATTER);
+    const use = async (client: RawClient): Promise<void> => {
+      await client.initialize();
+      const size = { width: 32, height: 32, resolutionBinning: false, steps: 1 };
+      const model = goldenCheckpoint("sana-1.0");
+      const params = { ...size, model, token: 1, prompt: "", output: { path: join(folder, "x.png") } };
+      assert.equal((await client.ask(1, "sana/generate", params)).error, undefined);
+      const server = client.process.pid!;
+      const [worker] = childrenOf(server);
+      for (const id of [server, worker!]) {
+        process.kill(id, "SIGUSR2");
+        await until(() => client.log.includes(`logged by ${id}\nwritten by ${id}\n`), `${id} has printed`);
+      }
+      await until(
+        () => client.log.includes(`written to the descriptor by ${worker!}`),
+        "the worker's driver has printed",
+      );
+      await assertAlive(client);
+    };
+    return withServer(use, [], { NODE_OPTIONS: `--require ${script}` }).finally(() => {
+      rmSync(folder, { recursive: true });
+    });
+  });
 
   it("refuses an idle time that no timer knows", () =>
     withServer(
@@ -236,3 +281,11 @@ describe("a request", { concurrency: 4 }, () => {
       await assertAlive(client);
     }));
 });
+
+/** Prints when it is told to, as a library might; in the worker also as native code does, past Node's streams. */
+const CHATTER = `
+process.on("SIGUSR2", () => {
+  console.log("logged by " + process.pid);
+  process.stdout.write("written by " + process.pid + "\\n");
+  if (process.send) require("node:fs").writeSync(1, "written to the descriptor by " + process.pid + "\\n");
+});`;

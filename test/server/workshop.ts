@@ -66,18 +66,23 @@ export function isAlive(id: number): boolean {
   return processes().some((process) => process.id === id && process.state !== "Z");
 }
 
-function processes(): { id: number; parent: number; state: string }[] {
+/** Every process of the machine. */
+export function processIds(): number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => {
-      try {
-        // The command's name may hold anything, a bracket included.
-        const [state, parent] = readFileSync(`/proc/${name}/stat`, "utf8")
-          .replace(/^.*\) /s, "")
-          .split(" ");
-        return [{ id: Number(name), parent: Number(parent), state: state! }];
-      } catch {
-        return [];
-      }
-    });
+    .map(Number);
+}
+
+function processes(): { id: number; parent: number; state: string }[] {
+  return processIds().flatMap((id) => {
+    try {
+      // The command's name may hold anything, a bracket included.
+      const [state, parent] = readFileSync(`/proc/${id}/stat`, "utf8")
+        .replace(/^.*\) /s, "")
+        .split(" ");
+      return [{ id, parent: Number(parent), state: state! }];
+    } catch {
+      return [];
+    }
+  });
 }

@@ -16,7 +16,6 @@ export function pictureOf(id: string, form: Partial<Form> = {}): Picture {
     id,
     src: `https://page/${id}.png`,
     path,
-    uri: `file://${path}`,
     form: made,
     modelName: "m",
     seconds: 9,
@@ -28,6 +27,7 @@ export function pictureOf(id: string, form: Partial<Form> = {}): Picture {
 export const MODEL: Model = {
   folder: "/models",
   name: "sana-illustrations-1",
+  usual: true,
   sprint: false,
   sizes: [
     [512, 512],

@@ -15,18 +15,19 @@ from pathlib import Path
 import torch
 
 from .layers import DEPTHWISE
-from .transformer import TrainingOptions, load_data, prepare_run, weigh_captions
+from .training_data import load_data, weigh_captions
+from .transformer import TrainingOptions, prepare_run
 
 
 def compare(options: TrainingOptions, output: Path) -> None:
     """Runs both and writes the table after each."""
     output.mkdir(parents=True, exist_ok=True)
-    data = load_data(options)
+    data = load_data(options.work, options.models, options.device)
     table: dict[str, object] = {"steps": options.steps, "batch": options.batch, "rate": options.rate}
     for name, scored in (("evenly", False), ("by score", True)):
         own = replace(options, scored=scored)
         torch.manual_seed(options.seed)
-        weigh_captions(data, own)
+        weigh_captions(data, own.languages, own.scored)
         # The scorer has drawn numbers of its own; from here on both runs draw the same.
         torch.manual_seed(options.seed)
         began = time.monotonic()

@@ -10,104 +10,29 @@ features of pictures of single things and of painted ones. Pictures of words are
 """
 
 import argparse
-import itertools
-import json
 import math
 import random
 import time
-from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-from . import splits
+from .answers import Scores, answers_of
 from .cache import load_world
-from .captions import plain_caption
-from .catalogue import LANGUAGES, Concept
 from .compose import Painter, as_batch
-from .judge import JUDGE_SIZE, Detection, Judge, small
+from .judge import JUDGE_SIZE, Judge, small
 from .layers import compile_blocks
-from .questions import Question, is_right
+from .questions import Question, drawable_things, is_right, mixture, questions
 from .reading import save_words, word_questions
 from .sampling import Illustrator, SamplingOptions
-from .scenes import COLOURS, OPPOSITE, Scene, SceneSampler, SpriteTable, Subject
+from .scenes import SceneSampler
 from .sheets import PROBES, save_sheet
 from .sidecar_check import save_subset
 from .text_states import TextStates
-from .transformer import load_transformer
+from .transformer_files import load_transformer
 from .vae import load_autoencoder, replace_decoder
 from .waiting import wait_for
-
-_PAIRS = 24
-_COUNTED = 24
-_COLOURED = 48
-_COUNTS = (2, 3, 4, 5, 6)
-_GENEVAL_KINDS = ("single", "two", "count", "colour", "relation", "two_coloured")
-
-
-def questions(
-    catalogue: list[Concept], drawable: list[int], coloured: set[tuple[int, str]], limit: int | None = None
-) -> list[list[Question]]:
-    """One group a language. ``drawable``: catalogue indices with drawings; ``limit``: questions of a kind."""
-    groups = []
-    scenes = _scenes([index for index in drawable if catalogue[index].countable], catalogue, coloured)
-    for language in LANGUAGES:
-        kinds = ("single", "count", "two", "several") if language == "emoji" else tuple(scenes)
-        group = []
-        for kind in kinds:
-            for scene in scenes[kind][:limit]:
-                if all(subject.concept.speaks(language) for subject in scene.subjects):
-                    group.append(
-                        Question(kind, language, plain_caption(scene, language), scene, _held(scene, language))
-                    )
-        groups.append(group)
-    return groups
-
-
-def _scenes(indices: list[int], catalogue: list[Concept], coloured: set[tuple[int, str]]) -> dict[str, list[Scene]]:
-    rng = random.Random(2026)
-
-    def subject(index: int, colour: str | None = None, count: int = 1) -> Subject:
-        return Subject(catalogue[index], index, colour, count)
-
-    everyday = [index for index in indices if catalogue[index].emoji]
-    scenes: dict[str, list[Scene]] = defaultdict(list)
-    scenes["single"] = [Scene("single", (subject(index),), ()) for index in rng.sample(indices, len(indices))]
-    for _ in range(_PAIRS):
-        first, second = rng.sample(everyday, 2)
-        # Both orders of the same pair, so that a model with a habit cannot be right by chance.
-        for relation in ("left", "above"):
-            for pair in ((first, second), (second, first)):
-                for name in (relation, OPPOSITE[relation]):
-                    scenes["relation"].append(
-                        Scene("relation", (subject(pair[0]), subject(pair[1])), (), relation=name)
-                    )
-    for _ in range(_COUNTED):
-        index = rng.choice(everyday)
-        scenes["count"] += [Scene("count", (subject(index, count=count),), ()) for count in _COUNTS]
-    for _ in range(_COLOURED):
-        scenes["two"].append(Scene("two", tuple(subject(index) for index in rng.sample(everyday, 2)), ()))
-        scenes["several"].append(Scene("several", tuple(subject(index) for index in rng.sample(everyday, 3)), ()))
-    options = sorted(coloured)
-    while options and len(scenes["colour"]) < _COLOURED:
-        scenes["colour"].append(Scene("colour", (subject(*rng.choice(options)),), ()))
-    while len(options) > 1 and len(scenes["two_coloured"]) < _COLOURED:
-        first, second = rng.sample(options, 2)
-        if first[0] != second[0] and first[1] != second[1]:
-            scenes["two_coloured"].append(Scene("two_coloured", (subject(*first), subject(*second)), ()))
-    return scenes
-
-
-def _held(scene: Scene, language: str) -> bool:
-    keys = [subject.concept.key for subject in scene.subjects]
-    held = any(splits.held_language(key, language) for key in keys)
-    held |= any(
-        subject.colour and splits.held_colour(subject.concept.key, subject.colour) for subject in scene.subjects
-    )
-    held |= any(splits.held_count(subject.concept.key, subject.count) for subject in scene.subjects)
-    held |= any(splits.held_pair(*pair) for pair in itertools.combinations(keys, 2))
-    return held or (bool(scene.relation) and splits.held_relation(keys[0], scene.relation, keys[1]))
 
 
 @dataclass(frozen=True)
@@ -147,17 +72,18 @@ def evaluate(options: EvaluationOptions) -> None:
     painter = Painter(options.work / "sprites.npy", world.table.recolourings, options.device)
     asked_words = word_questions(world.catalogue, world.table, options.limit)
     shown_words = {"after": models["after"].draw([question.prompt for question in asked_words], sampling)}
-    shown_words["ceiling"] = _painted(painter, builder, asked_words, side=512)
+    shown_words["ceiling"] = painted(painter, builder, asked_words, side=512)
     save_words(options.output / "words.zip", asked_words, shown_words)
     print(f"{len(asked_words)} words drawn after {time.monotonic() - started:.0f} s", flush=True)
     wait_for(options.when)
     judge = Judge(options.work / "judge.pt", options.device)
-    scores = _Scores(options)
+    settings = {"guidance": options.guidance, "steps": options.steps, "seeds": 1, "batch": options.batch}
+    scores = Scores(options.output, settings)
     for group, pictures in zip(groups, drawn, strict=True):
         language = group[0].language
-        pictures["ceiling"] = _painted(painter, builder, group)
+        pictures["ceiling"] = painted(painter, builder, group)
         for name, shown in pictures.items():
-            scores.add(_answers(name, 0, group, judge.look(shown)))
+            scores.add(answers_of(name, 0, group, judge.look(shown)))
         alone = [index for index, question in enumerate(group) if question.kind == "single"]
         features = {name: judge.describe(shown[alone]) for name, shown in pictures.items()}
         distances = {name: frechet_distance(features[name], features["ceiling"]) for name in models}
@@ -169,7 +95,7 @@ def evaluate(options: EvaluationOptions) -> None:
                 [group[index].scene.subjects[0].concept.english for index in alone],
             )
         print(f"{language} scored after {time.monotonic() - started:.0f} s", flush=True)
-    asked = _mixture(groups[0], 2 * options.batch)
+    asked = mixture(groups[0], 2 * options.batch)
     for way in _ways(options):
         if time.monotonic() - started > options.seconds:
             return
@@ -180,7 +106,7 @@ def evaluate(options: EvaluationOptions) -> None:
             return
         again = _draw_groups({"after": models["after"]}, groups, replace(sampling, seed=seed))
         for group, pictures in zip(groups, again, strict=True):
-            scores.add(_answers("after", seed, group, judge.look(pictures["after"])))
+            scores.add(answers_of("after", seed, group, judge.look(pictures["after"])))
         scores.note("settings", {"seeds": seed + 1})
         print(f"seed {seed} scored after {time.monotonic() - started:.0f} s", flush=True)
 
@@ -216,17 +142,6 @@ def _score_sampling(
     return {f"{solver} {sampling.steps}, guidance {sampling.guidance}": round(sum(right) / len(right), 4)}
 
 
-def _mixture(group: list[Question], number: int) -> list[Question]:
-    """``number`` questions of every kind alike, as far as there are enough."""
-    by_kind: dict[str, list[Question]] = defaultdict(list)
-    for question in group:
-        by_kind[question.kind].append(question)
-    for kind, members in by_kind.items():
-        random.Random(kind).shuffle(members)
-    rounds = itertools.zip_longest(*by_kind.values())
-    return [question for row in rounds for question in row if question is not None][:number]
-
-
 def frechet_distance(one: torch.Tensor, other: torch.Tensor) -> float:
     """Between normal distributions fitted to two sets of features ``[n, d]`` (float64)."""
     difference = one.mean(0) - other.mean(0)
@@ -235,31 +150,6 @@ def frechet_distance(one: torch.Tensor, other: torch.Tensor) -> float:
     root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
     crossed = torch.linalg.eigvalsh(root @ second @ root).clamp_min(0).sqrt().sum()
     return float(difference.square().sum() + first.trace() + second.trace() - 2 * crossed)
-
-
-class _Scores:
-    """What is known so far, written whenever something is added."""
-
-    def __init__(self, options: EvaluationOptions) -> None:
-        self._folder = options.output
-        self._answers: list[dict] = []
-        self._notes: dict[str, dict] = {
-            "settings": {"guidance": options.guidance, "steps": options.steps, "seeds": 1, "batch": options.batch}
-        }
-
-    def add(self, answers: list[dict]) -> None:
-        self._answers += answers
-        self._write()
-
-    def note(self, name: str, values: dict) -> None:
-        self._notes.setdefault(name, {}).update(values)
-        self._write()
-
-    def _write(self) -> None:
-        scores = {**self._notes, "geneval": geneval(self._answers), "scores": summary(self._answers)}
-        (self._folder / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
-        lines = [json.dumps(answer, ensure_ascii=False) for answer in self._answers]
-        (self._folder / "answers.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _illustrators(options: EvaluationOptions) -> dict[str, Illustrator]:
@@ -289,77 +179,13 @@ def _save_sheets(options: EvaluationOptions, models: dict[str, Illustrator]) -> 
             )
 
 
-def drawable_things(catalogue: list[Concept], table: SpriteTable) -> tuple[list[int], set[tuple[int, str]]]:
-    """The things that can be asked for, and the (thing, colour) that there are drawings of."""
-    drawable = [
-        index for index, concept in enumerate(catalogue) if concept.countable and table.drawings(concept, None, None)
-    ]
-    coloured = {
-        (index, colour) for index in drawable for colour in COLOURS if table.drawings(catalogue[index], None, colour)
-    }
-    return drawable, coloured
-
-
-def _painted(painter: Painter, builder: SceneSampler, group: list[Question], side: int = JUDGE_SIZE) -> torch.Tensor:
+def painted(painter: Painter, builder: SceneSampler, group: list[Question], side: int = JUDGE_SIZE) -> torch.Tensor:
+    """The scenes that are asked for as the training data would show them, ``[n, 3, side, side]`` in [-1, 1]."""
     rng = random.Random(0)
     batch = as_batch([builder.build(rng, question.scene) for question in group])
     return torch.cat(
         [painter.paint(batch.part(start, start + 64), side, side).cpu() for start in range(0, len(batch), 64)]
     )
-
-
-def _answers(model: str, seed: int, group: list[Question], seen: list[list[Detection]]) -> list[dict]:
-    return [
-        {
-            "model": model,
-            "seed": seed,
-            "kind": question.kind,
-            "detail": question.scene.relation or (question.scene.subjects[0].count if question.kind == "count" else ""),
-            "language": question.language,
-            "prompt": question.prompt,
-            "held": question.held,
-            "right": is_right(question.scene, found),
-            "technical": not question.scene.subjects[0].concept.emoji,
-        }
-        for question, found in zip(group, seen, strict=True)
-    ]
-
-
-def summary(answers: list[dict]) -> dict[str, dict[str, dict[str, float | int]]]:
-    """model -> "kind language [detail]" -> share of right answers, seen and held-out ones apart."""
-    collected: dict[str, dict[str, list[dict]]] = defaultdict(lambda: defaultdict(list))
-    for answer in answers:
-        name = f"{answer['kind']} {answer['language']}"
-        collected[answer["model"]][name].append(answer)
-        if answer["detail"] != "":
-            collected[answer["model"]][f"{name} {answer['detail']}"].append(answer)
-    return {model: {name: _shares(group) for name, group in groups.items()} for model, groups in collected.items()}
-
-
-def geneval(answers: list[dict]) -> dict[str, dict[str, float]]:
-    """model -> language -> the mean over GenEval's six kinds, for the languages that all six are asked in."""
-    collected: dict[tuple[str, str], dict[str, list[dict]]] = defaultdict(lambda: defaultdict(list))
-    for answer in answers:
-        if answer["kind"] in _GENEVAL_KINDS:
-            collected[answer["model"], answer["language"]][answer["kind"]].append(answer)
-    means: dict[str, dict[str, float]] = defaultdict(dict)
-    for (model, language), kinds in collected.items():
-        if len(kinds) == len(_GENEVAL_KINDS):
-            means[model][language] = round(sum(map(_share, kinds.values())) / len(kinds), 4)
-    return dict(means)
-
-
-def _shares(group: list[dict]) -> dict[str, float | int]:
-    shares: dict[str, float | int] = {"prompts": len(group), "right": _share(group)}
-    for name, held in (("seen", False), ("held", True)):
-        part = [answer for answer in group if answer["held"] is held]
-        if part:
-            shares |= {f"{name}_prompts": len(part), f"{name}_right": _share(part)}
-    return shares
-
-
-def _share(group: list[dict]) -> float:
-    return round(sum(answer["right"] for answer in group) / len(group), 4)
 
 
 def main() -> None:

@@ -8,10 +8,16 @@ are copied as they are; the autoencoder's matrices and convolutions become int8 
     python -m sana_training.export --transformer W/transformer --decoder W/decoder.safetensors --output models
 
 puts the results of a further round into an exported checkpoint; the encoder's codes stay as they are.
+
+    python -m sana_training.export --sprint W/consistency --output models/sprint
+
+writes a distilled transformer in the layout of the official Sprint checkpoints, without what it has in common with the
+checkpoint in the folder above: model_index.json names that under SHARED_KEY. Stage ``widen`` makes the whole of it.
 """
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 import torch
@@ -19,11 +25,16 @@ from safetensors.torch import load_file
 
 from . import storage
 from .cache import SHAPES
+from .flow_matching import TIMESTEPS
 from .prompts import PROMPT_TOKENS
+from .sprint import GUIDANCE
 from .text_encoder import write_json
+from .transformer_files import WEIGHTS_NAME as INT8_WEIGHTS
 from .vae import PIXELS_PER_LATENT
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
+# Key of model_index.json that lists the components which lie in the folder above.
+SHARED_KEY = "_sana_shared_components"
 
 # The first and last convolutions of either half touch pixels or latents directly and are small: they stay in float16.
 _KEPT_FLOAT = ("encoder.conv_in.weight", "encoder.conv_out.weight", "decoder.conv_in.weight", "decoder.conv_out.weight")
@@ -31,7 +42,7 @@ _KEPT_FLOAT = ("encoder.conv_in.weight", "encoder.conv_out.weight", "decoder.con
 
 def export(checkpoint: Path, output: Path) -> None:
     """Writes the two JSON files of the pipeline, ``transformer/``, ``vae/`` and ``scheduler/`` under ``output``."""
-    transformer = load_file(checkpoint / "transformer" / "diffusion_pytorch_model.int8.safetensors")
+    transformer = load_file(checkpoint / "transformer" / INT8_WEIGHTS)
     vae = load_file(checkpoint / "vae" / WEIGHTS)
     _write_component(checkpoint / "transformer", output / "transformer", transformer)
     _write_component(checkpoint / "vae", output / "vae", quantise_vae(vae))
@@ -45,7 +56,7 @@ def export(checkpoint: Path, output: Path) -> None:
 
 def renew(transformer: Path, decoder: Path | None, output: Path) -> None:
     """Replaces the transformer, and the decoder where there is a new one, of the checkpoint in ``output``."""
-    weights = load_file(transformer / "diffusion_pytorch_model.int8.safetensors")
+    weights = load_file(transformer / INT8_WEIGHTS)
     _write_component(transformer, output / "transformer", weights)
     if decoder is not None:
         stored = load_file(output / "vae" / WEIGHTS)
@@ -54,6 +65,40 @@ def renew(transformer: Path, decoder: Path | None, output: Path) -> None:
         if encoder.keys() | new.keys() != stored.keys():
             raise SystemExit(f"{decoder}: is not a decoder for {output / 'vae'}")
         storage.save(encoder | new, output / "vae" / WEIGHTS)
+
+
+def export_sprint(transformer: Path, output: Path) -> None:
+    """Writes a checkpoint of SanaSprintPipeline into ``output``, whose parent must hold the teacher's."""
+    output = Path(os.path.abspath(output))
+    above = output.parent / "model_index.json"
+    if not above.exists():
+        raise SystemExit(f"{above}: does not exist; the shared components must lie in the folder above")
+    shared = ["text_encoder", "tokenizer", "vae"]
+    index = {
+        **json.loads(above.read_text(encoding="utf-8")),
+        "_class_name": "SanaSprintPipeline",
+        "scheduler": ["diffusers", "SCMScheduler"],
+        SHARED_KEY: shared,
+    }
+    _write_component(transformer, output / "transformer", load_file(transformer / INT8_WEIGHTS))
+    (output / "scheduler").mkdir(exist_ok=True)
+    write_json(
+        output / "scheduler" / "scheduler_config.json",
+        {
+            "_class_name": "SCMScheduler",
+            "_diffusers_version": index["_diffusers_version"],
+            "num_train_timesteps": TIMESTEPS,
+            "prediction_type": "trigflow",
+            "sigma_data": 0.5,
+        },
+    )
+    defaults = json.loads((output.parent / "generation_defaults.json").read_text(encoding="utf-8"))
+    write_json(
+        output / "generation_defaults.json",
+        defaults | {"name": f"{defaults['name']}-sprint", "numInferenceSteps": 2, "guidanceScale": GUIDANCE},
+    )
+    # Last, so that a folder that was half written is no checkpoint.
+    write_json(output / "model_index.json", index)
 
 
 def quantise_vae(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -109,11 +154,14 @@ def main() -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--checkpoint", type=Path, help="trained transformer, vae and scheduler")
     source.add_argument("--transformer", type=Path, help="folder of stage transformer")
+    source.add_argument("--sprint", type=Path, help="folder of stage sprint")
     parser.add_argument("--decoder", type=Path, help="decoder.safetensors of stage autoencoder")
     parser.add_argument("--output", type=Path, required=True, help="checkpoint folder to write into")
     arguments = parser.parse_args()
     if arguments.checkpoint:
         export(arguments.checkpoint, arguments.output)
+    elif arguments.sprint:
+        export_sprint(arguments.sprint, arguments.output)
     else:
         renew(arguments.transformer, arguments.decoder, arguments.output)
 

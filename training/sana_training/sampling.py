@@ -8,8 +8,8 @@ import torch
 from diffusers import AutoencoderDC, SanaTransformer2DModel
 
 from .cache import tokenise
-from .text_states import TextStates
-from .transformer import FLOW_SHIFT, TIMESTEPS
+from .flow_matching import FLOW_SHIFT, TIMESTEPS
+from .text_states import TextStates, only_first
 
 
 @dataclass(frozen=True)
@@ -66,34 +66,7 @@ class Illustrator:
     def _denoise(
         self, latents: torch.Tensor, states: torch.Tensor, masks: torch.Tensor, options: SamplingOptions
     ) -> torch.Tensor:
-        number = len(latents)
-        first_only = torch.zeros_like(masks)
-        first_only[:, 0] = True
-        both_states = torch.cat([self._unconditional.expand(number, -1, -1), states]).float()
-        both_masks = torch.cat([first_only, masks]).float()
-        sigmas = flow_sigmas(options.steps)
-        previous = None
-        for step in range(options.steps):
-            sigma, following = sigmas[step], sigmas[step + 1]
-            timestep = torch.full((2 * number,), float(int(sigma * TIMESTEPS)), device=self._device)
-            with torch.autocast(self._device, torch.bfloat16, enabled=self._device == "cuda"):
-                both = self._transformer(
-                    torch.cat([latents, latents]),
-                    encoder_hidden_states=both_states,
-                    encoder_attention_mask=both_masks,
-                    timestep=timestep,
-                    return_dict=False,
-                )[0]
-            plain, conditional = both.float().chunk(2)
-            clean = latents - sigma * (plain + options.guidance * (conditional - plain))
-            ratio = following / sigma
-            moved = ratio * latents + (1 - ratio) * clean
-            if options.order == 2 and previous is not None and step < options.steps - 1:
-                span = _half_log_snr(following) - _half_log_snr(sigma)
-                before = (_half_log_snr(sigma) - _half_log_snr(sigmas[step - 1])) / span
-                moved = moved + 0.5 * (1 - ratio) * (clean - previous) / before
-            latents, previous = moved, clean
-        return latents
+        return denoise(self._transformer, latents, states, masks, self._unconditional, options)
 
     def _decode(
         self, latents: torch.Tensor, finish: Callable[[torch.Tensor], torch.Tensor], batch: int = 32
@@ -110,6 +83,44 @@ def initial_noise(number: int, options: SamplingOptions) -> torch.Tensor:
     """float32 ``[number, 32, h, w]`` on the CPU, where the same seed gives the same noise on every machine."""
     shape = (number, 32, options.latent_height, options.latent_width)
     return torch.randn(shape, generator=torch.Generator().manual_seed(options.seed))
+
+
+@torch.no_grad()
+def denoise(
+    transformer: SanaTransformer2DModel,
+    latents: torch.Tensor,
+    states: torch.Tensor,
+    masks: torch.Tensor,
+    unconditional: torch.Tensor,
+    options: SamplingOptions,
+) -> torch.Tensor:
+    """Clean latents from noise ``[n, 32, h, w]``; ``unconditional`` is the empty prompt's state ``[1, t, 640]``."""
+    number, device = len(latents), latents.device
+    both_states = torch.cat([unconditional.expand(number, -1, -1), states]).float()
+    both_masks = torch.cat([only_first(masks), masks]).float()
+    sigmas = flow_sigmas(options.steps)
+    previous = None
+    for step in range(options.steps):
+        sigma, following = sigmas[step], sigmas[step + 1]
+        timestep = torch.full((2 * number,), float(int(sigma * TIMESTEPS)), device=device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=latents.is_cuda):
+            both = transformer(
+                torch.cat([latents, latents]),
+                encoder_hidden_states=both_states,
+                encoder_attention_mask=both_masks,
+                timestep=timestep,
+                return_dict=False,
+            )[0]
+        plain, conditional = both.float().chunk(2)
+        clean = latents - sigma * (plain + options.guidance * (conditional - plain))
+        ratio = following / sigma
+        moved = ratio * latents + (1 - ratio) * clean
+        if options.order == 2 and previous is not None and step < options.steps - 1:
+            span = _half_log_snr(following) - _half_log_snr(sigma)
+            before = (_half_log_snr(sigma) - _half_log_snr(sigmas[step - 1])) / span
+            moved = moved + 0.5 * (1 - ratio) * (clean - previous) / before
+        latents, previous = moved, clean
+    return latents
 
 
 def flow_sigmas(steps: int) -> list[float]:

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 import toy_world
 
-from sana_training import evaluate, scenes, splits
+from sana_training import questions, scenes, splits
 from sana_training.cache import load_world
 from sana_training.captions import caption, plain_caption, speakable
 from sana_training.catalogue import LANGUAGES
@@ -154,7 +154,7 @@ def test_no_question_that_counts_as_held_out_is_ever_shown_in_training(sampler):
             for _ in range(20):
                 words = caption(scene, "en", rng)
                 assert not any(phrase in words for phrase in RELATIONS_EN[OPPOSITE[scene.relation]])
-    groups = evaluate.questions(sampler[1], *evaluate.drawable_things(*sampler[1:]))
+    groups = questions.questions(sampler[1], *questions.drawable_things(*sampler[1:]))
     asked = [question for group in groups for question in group]
     held = [question for question in asked if question.held and question.language == "en"]
     assert held

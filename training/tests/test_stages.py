@@ -5,11 +5,9 @@ import random
 from dataclasses import replace
 
 import pytest
-import torch
 import toy_world
 from PIL import Image
 from safetensors.torch import load_file
-from tokenizers import Tokenizer
 
 from sana_training import (
     autoencoder,
@@ -19,21 +17,10 @@ from sana_training import (
     evaluate,
     judge,
     sidecar_check,
+    training_data,
     transformer,
+    transformer_files,
 )
-from sana_training.text_states import TextStates
-
-
-class _ToyStates(TextStates):
-    """States that depend on the tokens and need no encoder of a hundred million weights."""
-
-    def __init__(self, models, device):
-        self.tokenizer = Tokenizer.from_file(str(models / "tokenizer" / "tokenizer.json"))
-        self._device = device
-        self._table = torch.randn(128, 640, generator=torch.Generator().manual_seed(0))
-
-    def encode(self, tokens, batch=0):
-        return (self._table[tokens.long()] * (tokens > 0)[..., None]).to(torch.bfloat16)
 
 
 @pytest.fixture(scope="module")
@@ -48,15 +35,15 @@ def world(tmp_path_factory):
 
 
 def test_the_stages_run_and_resume(world, monkeypatch):
-    monkeypatch.setattr(transformer, "TextStates", _ToyStates)
-    monkeypatch.setattr(evaluate, "TextStates", _ToyStates)
+    monkeypatch.setattr(training_data, "TextStates", toy_world.ToyStates)
+    monkeypatch.setattr(evaluate, "TextStates", toy_world.ToyStates)
     monkeypatch.setattr(judge, "_CHUNK", 8)
     monkeypatch.setattr(judge, "_WIDTH", 4)
     monkeypatch.setattr(evaluate, "_SOLVERS", ((1, 2), (1, 1)))
     monkeypatch.setattr(evaluate, "_GUIDANCE", ())
     monkeypatch.setattr(decoder_measure, "_SCENES", 4)
     monkeypatch.setattr(decoder_measure, "_CROWD", 3)
-    monkeypatch.setattr(transformer, "_SCORER_STEPS", 3)
+    monkeypatch.setattr(training_data, "_SCORER_STEPS", 3)
     monkeypatch.setattr(autoencoder, "_WARM_UP", 1)
     options = cache.CacheOptions(
         world / "dataset",
@@ -84,8 +71,8 @@ def test_the_stages_run_and_resume(world, monkeypatch):
     log = json.loads((world / "work" / "transformer" / "log.json").read_text())["log"]
     assert [entry["step"] for entry in log] == sorted(entry["step"] for entry in log)
     assert log[-1]["seconds"] >= 2.0
-    _, integers = transformer.load_transformer(world / "work" / "transformer", "cpu", "shift")
-    assert integers == transformer.load_transformer(world / "start", "cpu", "shift")[1]
+    _, integers = transformer_files.load_transformer(world / "work" / "transformer", "cpu", "shift")
+    assert integers == transformer_files.load_transformer(world / "start", "cpu", "shift")[1]
 
     caption_ablation.compare(
         replace(_training(world, float("inf")), steps=2, save_every=float("inf")), world / "ablation"

@@ -10,10 +10,11 @@ import {
   unlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, it } from "node:test";
 import type { AssetModel } from "../../../sidecar/assets/asset-model";
 import { buildAssets, type BuildEvent, type BuildOptions, type BuildResult } from "../../../sidecar/assets/build";
+import { hashOfFile, type FileHashes } from "../../../sidecar/assets/file-hash";
 import { LOCK_NAME, readLock, sha256Of } from "../../../sidecar/assets/lock-file";
 import { parseManifest } from "../../../sidecar/assets/manifest";
 import { planAssets, type Plan } from "../../../sidecar/assets/plan";
@@ -44,7 +45,10 @@ class Workspace {
   /** Prompts of the pictures that were made. */
   readonly made: string[] = [];
   readonly events: BuildEvent[] = [];
+  /** Names of the models that were looked at. */
+  readonly opened: string[] = [];
   model = model;
+  trusted = true;
 
   constructor(readonly folder: string) {}
 
@@ -76,7 +80,11 @@ class Workspace {
   }
 
   private context() {
-    return { folder: this.folder, defaultModel: "model", openModel: () => Promise.resolve(this.model) };
+    const openModel = (folder: string): Promise<AssetModel> => {
+      this.opened.push(basename(folder));
+      return Promise.resolve(this.model);
+    };
+    return { folder: this.folder, defaultModel: "model", trusted: this.trusted, openModel };
   }
 }
 
@@ -288,6 +296,56 @@ describe("buildAssets", () => {
       for (const { message } of failed) assert.match(message, /symbolic link|does not exist/);
       assert.deepEqual(readdirSync(outer.path("outside")), []);
       assert.deepEqual(readdirSync(workspace.path("real")), ["a.png"]);
+    }));
+
+  it("knows before it builds that a symbolic link leads out of the folder", () =>
+    withWorkspace(async (workspace) => {
+      symlinkSync("..", workspace.path("out"));
+      const plan = await workspace.plan({ assets: [{ path: "out/a.png", prompt: "x" }] });
+      assert.deepEqual([plan.assets[0]!.state, plan.assets[0]!.recipe], ["invalid", null]);
+      assert.match(plan.assets[0]!.reason, /symbolic link leads out/);
+    }));
+
+  it("opens no model that the manifest of an untrusted workspace names", () =>
+    withWorkspace(async (workspace) => {
+      workspace.trusted = false;
+      const manifest = {
+        assets: [
+          { path: "a.png", prompt: "x", model: "evil" },
+          { path: "b.png", prompt: "x" },
+        ],
+      };
+      assert.deepEqual(await workspace.states(manifest), ["invalid", "missing"]);
+      assert.deepEqual(workspace.opened, ["model"]);
+      const { built, failed } = await workspace.build(manifest);
+      assert.deepEqual([built, failed.map(({ path }) => path)], [["b.png"], ["a.png"]]);
+    }));
+
+  it("refuses a lock file that leads elsewhere", () =>
+    withWorkspace(async (workspace) => {
+      await workspace.build({ assets: [{ path: "a.png", prompt: "x" }] });
+      const text = readFileSync(workspace.path(LOCK_NAME), "utf8");
+      writeFileSync(
+        workspace.path(LOCK_NAME),
+        text.replace('"a.png":', '"../a.png":').replace('"a.png":', '"../a.png":'),
+      );
+      await assert.rejects(workspace.plan({ assets: [] }), { code: "invalid-input-file" });
+    }));
+
+  it("reads a file again when it has changed, and not before", () =>
+    withWorkspace(async (workspace) => {
+      const known: FileHashes = new Map();
+      const hash = (): Promise<string | undefined> => hashOfFile(workspace.folder, "a.png", known);
+      assert.equal(await hash(), undefined);
+      writeFileSync(workspace.path("a.png"), "one");
+      assert.equal(await hash(), sha256Of("one"));
+      const [[path, entry]] = [...known] as [[string, { stamp: string; hash: string }]];
+      known.set(path, { ...entry, hash: "remembered" });
+      assert.equal(await hash(), "remembered");
+      writeFileSync(workspace.path("a.png"), "three");
+      assert.equal(await hash(), sha256Of("three"));
+      unlinkSync(workspace.path("a.png"));
+      assert.equal(await hash(), undefined);
     }));
 
   it("says before the first picture that the folder cannot be written to", () =>

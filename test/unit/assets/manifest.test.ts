@@ -133,6 +133,32 @@ describe("parseManifest", () => {
     });
   }
 
+  it("understands the other assets where one is faulty or not written to its end", () => {
+    const texts = [
+      `{"assets":[{"path":"../a.png","prompt":"x"},{"path":"b.png","prompt":"x"},{"path":"c.png"}]}`,
+      `{"assets":[{"path":"a.png","prompt":},{"path":"b.png","prompt":"x"},{"path":"c.png",`,
+    ];
+    for (const text of texts) {
+      const { assets, issues } = parseManifest(text);
+      assert.deepEqual(
+        assets.map(({ path }) => path),
+        ["b.png"],
+      );
+      const { start, end } = assets[0]!.pathRange;
+      assert.equal(text.slice(start, end), `"b.png"`);
+      assert.ok(issues.length >= 2);
+    }
+    assert.deepEqual(parseManifest(`{"assets":[{"path":"b.png","prompt":"x"}],"defaults":{"steps":0}}`).assets, []);
+  });
+
+  it("tells what a JSON schema finds out from what it cannot", () => {
+    const kindOf = (asset: object): string => parseManifest(JSON.stringify({ assets: [asset] })).issues[0]!.kind;
+    assert.equal(kindOf({ path: "../a.png", prompt: "x" }), "schema");
+    assert.equal(kindOf({ path: "con.png", prompt: "x" }), "value");
+    assert.equal(kindOf({ path: "a.png", prompt: "x", seed: "9223372036854775808" }), "value");
+    assert.equal(kindOf({ path: "a.png", prompt: "x", format: "webp" }), "format");
+  });
+
   it("refuses more assets than a workspace can need", () => {
     const assets = Array.from({ length: 1001 }, (_, i) => ({ path: `${i}.png`, prompt: "x" }));
     assert.match(parseManifest(JSON.stringify({ assets })).issues[0]!.message, /at most 1000 assets/);

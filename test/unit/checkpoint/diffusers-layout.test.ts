@@ -63,6 +63,7 @@ describe("openCheckpoint and the components", () => {
       pipeline: "SanaPipeline",
       textEncoder: "Gemma3ForCausalLM",
       scheduler: "DPMSolverMultistepScheduler",
+      shared: [],
     });
     const transformer = await openTransformer(checkpoint);
     const autoencoder = await openAutoencoder(checkpoint);
@@ -79,6 +80,42 @@ describe("openCheckpoint and the components", () => {
       autoencoder: autoencoder.config,
       textEncoder: textEncoder.config,
     });
+  });
+
+  it("finds shared components in the folder above, only those that are declared, and only there", async () => {
+    const below = join(folder, "distilled");
+    const index = { ...INDEX, _sana_shared_components: ["vae", "text_encoder", "tokenizer"] };
+    writeFiles(below, {
+      "model_index.json": index,
+      "scheduler/scheduler_config.json": SCHEDULER,
+      "transformer/config.json": { caption_channels: 2 },
+      "transformer/diffusion_pytorch_model.safetensors": oneTensor("t2"),
+      // Declared as shared, so these are not looked at.
+      "vae/config.json": "no JSON",
+      "tokenizer/tokenizer.json": {},
+    });
+    const checkpoint = await openCheckpoint(below);
+    assert.equal((await openAutoencoder(checkpoint)).weights.folder, join(folder, "vae"));
+    assert.equal((await openTextEncoder(checkpoint)).weights.folder, join(folder, "text_encoder"));
+    assert.equal(await tokenizerFile(checkpoint), join(folder, "tokenizer", "tokenizer.json"));
+    assert.deepStrictEqual([...(await openTransformer(checkpoint)).weights.tensors.keys()], ["t2"]);
+
+    // Not one level further up, and not where the key is absent.
+    writeFiles(join(below, "deeper"), { "model_index.json": index });
+    await assertRefused(
+      openAutoencoder(await openCheckpoint(join(below, "deeper"))),
+      "invalid-checkpoint",
+      /distilled.vae.config\.json is not valid JSON/,
+    );
+    writeFiles(below, { "model_index.json": INDEX });
+    await assertRefused(
+      openTextEncoder(await openCheckpoint(below)),
+      "invalid-checkpoint",
+      /distilled.text_encoder.config\.json does not exist/,
+    );
+    rmSync(join(folder, "vae"), { recursive: true });
+    writeFiles(below, { "model_index.json": index });
+    await assertRefused(openAutoencoder(checkpoint), "invalid-checkpoint", /does not exist/);
   });
 
   it("names what is missing", async () => {

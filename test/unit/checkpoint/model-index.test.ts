@@ -21,11 +21,22 @@ describe("parseModelIndex", () => {
       pipeline: "SanaPipeline",
       textEncoder: "Gemma2Model",
       scheduler: "DPMSolverMultistepScheduler",
+      shared: [],
     });
     const sprint = { _class_name: "SanaSprintPipeline", scheduler: ["diffusers", "SCMScheduler"] };
-    const expected = { pipeline: "SanaSprintPipeline", textEncoder: "Gemma2Model", scheduler: "SCMScheduler" };
+    const expected = {
+      pipeline: "SanaSprintPipeline",
+      textEncoder: "Gemma2Model",
+      scheduler: "SCMScheduler",
+      shared: [],
+    };
     assert.deepStrictEqual(parse(sprint), expected);
     assert.deepStrictEqual(parse({ ...sprint, _class_name: "SanaSprintImg2ImgPipeline" }), expected);
+  });
+
+  it("reads which components are shared", () => {
+    const names = ["vae", "text_encoder", "tokenizer"];
+    assert.deepStrictEqual((parse({ _sana_shared_components: names }) as { shared: string[] }).shared, names);
   });
 
   it("does not ask for the tokenizer's class", () => {
@@ -49,6 +60,13 @@ describe("parseModelIndex", () => {
         { text_encoder: ["transformers", "T5EncoderModel"] },
         /"text_encoder.1" is "T5EncoderModel"; .*"Gemma3TextModel"/,
       ],
+      [{ _sana_shared_components: ["transformer"] }, /"_sana_shared_components.0" is "transformer"; .*"vae"/],
+      [{ _sana_shared_components: ["../../vae"] }, /"_sana_shared_components.0" is "..\/..\/vae"/],
+      [{ _sana_shared_components: { vae: "/etc" } }, /"_sana_shared_components" is an object; it must be a list of/],
+      [{ _sana_shared_components: "vae" }, /"_sana_shared_components" is "vae"; it must be a list of/],
+      [{ _sana_shared_components: null }, /"_sana_shared_components" is null; it must be a list of/],
+      [{ _sana_shared_components: [["vae"]] }, /"_sana_shared_components.0" is a list of 1/],
+      [{ _sana_shared_components: ["vae", "vae"] }, /must be a list without repetitions/],
       [{ scheduler: ["diffusers", "DDIMScheduler"] }, /"scheduler.1" is "DDIMScheduler"; .*"SCMScheduler"/],
     ];
     for (const [changes, pattern] of cases) {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { cacheFolder, readCacheFile, writeCacheFile } from "../../../sidecar/files/cache-folder";
+import { cacheFolder, cleanCache, readCacheFile, writeCacheFile } from "../../../sidecar/files/cache-folder";
+import { temporaryName } from "../../../sidecar/files/temporary-file";
 import { withFolder } from "./temporary-folder";
 
 describe("the cache", () => {
@@ -24,6 +25,21 @@ describe("the cache", () => {
       writeFileSync(join(folder, "sana-vscode"), "a file in the folder's place");
       await writeCacheFile("map.json", Buffer.from("text"));
       assert.equal(await readCacheFile("map.json", { maxBytes: 10 }), undefined);
+    }));
+
+  it("is freed of what a process that ends was writing, in its folders too", () =>
+    withCache(async () => {
+      await cleanCache({ ended: process.ppid });
+      const quantized = join(cacheFolder(), "quantized");
+      mkdirSync(quantized, { recursive: true });
+      const own = temporaryName();
+      const others = own.replace(`-${process.pid}-`, `-${process.ppid}-`);
+      for (const folder of [cacheFolder(), quantized]) {
+        for (const name of [own, others, "kept.json"]) writeFileSync(join(folder, name), "");
+      }
+      await cleanCache({ ended: process.ppid });
+      assert.deepEqual(readdirSync(cacheFolder()).sort(), [own, "kept.json", "quantized"].sort());
+      assert.deepEqual(readdirSync(quantized).sort(), [own, "kept.json"].sort());
     }));
 });
 

@@ -1,13 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { parseToolInput, TOOL_LIMITS } from "../../../extension/agents/tool-input";
-
-interface Property {
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly maxLength?: number;
-}
+import { toJsonSchema } from "@valibot/to-json-schema";
+import { parseToolInput, TOOL_DESCRIPTION, ToolInput } from "../../../sidecar/agents/tool-input";
 
 describe("what an agent asks for", () => {
   it("is taken as it is, one picture by default", () => {
@@ -29,7 +24,7 @@ describe("what an agent asks for", () => {
       [{ prompt: "x", height: 100.5 }, /^height must be a whole number; height must be 128 or more$/],
       [{ prompt: "x", count: 5 }, /^count must be 4 or less$/],
       [{ prompt: "x", steps: 0 }, /^steps must be 1 or more$/],
-      [{ prompt: "x", seed: -1 }, /^seed must not be negative$/],
+      [{ prompt: "x", seed: -1 }, /^seed must be 0 or more$/],
       [{ prompt: "x", model: "/etc" }, /^model /],
       [null, /^the input /],
     ] as const) {
@@ -60,30 +55,13 @@ describe("what an agent asks for", () => {
     }
   });
 
-  it("has the limits that package.json tells the agent", () => {
+  it("is what package.json tells agents in VS Code", () => {
     const manifest = JSON.parse(readFileSync("package.json", "utf8")) as {
-      contributes: { languageModelTools: { inputSchema: { properties: Record<string, Property> } }[] };
+      contributes: { languageModelTools: { modelDescription: string; inputSchema: object }[] };
     };
-    const { properties } = manifest.contributes.languageModelTools[0]!.inputSchema;
-    for (const side of ["width", "height"]) {
-      assert.deepEqual(
-        [properties[side]!.minimum, properties[side]!.maximum],
-        [TOOL_LIMITS.minSide, TOOL_LIMITS.maxSide],
-      );
-    }
-    assert.equal(properties["count"]!.maximum, TOOL_LIMITS.maxCount);
-    assert.equal(properties["steps"]!.maximum, TOOL_LIMITS.maxSteps);
-    assert.equal(properties["prompt"]!.maxLength, TOOL_LIMITS.maxPrompt);
-    assert.equal(properties["seed"]!.maximum, Number.MAX_SAFE_INTEGER);
-    assert.deepEqual(Object.keys(properties).sort(), [
-      "count",
-      "height",
-      "negativePrompt",
-      "path",
-      "prompt",
-      "seed",
-      "steps",
-      "width",
-    ]);
+    const [tool] = manifest.contributes.languageModelTools;
+    const schema = toJsonSchema(ToolInput, { typeMode: "input" });
+    assert.deepEqual({ $schema: schema.$schema, ...tool!.inputSchema }, schema);
+    assert.equal(tool!.modelDescription, TOOL_DESCRIPTION);
   });
 });

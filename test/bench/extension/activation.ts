@@ -1,0 +1,67 @@
+import { readdirSync, statSync } from "node:fs";
+import { join, relative } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { sidecars } from "../../e2e/processes";
+import { openFile, runCommand, type Workbench } from "../../e2e/workbench";
+import { range } from "./range";
+import type { Probe } from "./probe-client";
+import type { ActivationTime } from "./probe-requests";
+
+/** As a person takes for a look around before the first picture. */
+const BEFORE_USE_MS = 3000;
+const HOSTS = 7;
+const READY_TIMEOUT_MS = 60_000;
+
+/** Loading its code and activating it, in several extension hosts. */
+export async function measureActivation({ page }: Workbench, probe: Probe): Promise<string> {
+  const times: number[] = [];
+  for (let host = 0; host < HOSTS; host++) {
+    // An editor that comes back with the window would activate the extension before the probe watches.
+    await runCommand(page, "View: Close All Editors");
+    probe.forget();
+    await page.reload();
+    await page.locator(".statusbar-item").first().waitFor();
+    await openFile(page, "note.md");
+    const { loading, activating } = await activation(probe);
+    times.push(loading + activating);
+  }
+  return `${range(times)} ms`;
+}
+
+/** What the extension has done some seconds after it was activated and before it was used. */
+export async function measureWorkBeforeUse(workbench: Workbench, probe: Probe): Promise<string> {
+  if ((await probe.ask("activation")) !== null)
+    throw new Error("the extension was activated although nothing called for it");
+  const home = join(workbench.folder, "..");
+  const before = sanaFiles(home);
+  await openFile(workbench.page, "note.md");
+  await activation(probe);
+  await sleep(BEFORE_USE_MS);
+  const loaded = (await probe.ask("loadedFiles")).map((path) => relative(probe.sanaFolder, path));
+  const written = [...sanaFiles(home)].filter((file) => !before.has(file)).map((file) => relative(home, file));
+  return [
+    `${sidecars(workbench).length} processes`,
+    `files: ${written.length === 0 ? "none" : written.join(", ")}`,
+    `loaded: ${loaded.join(", ")}`,
+  ].join("; ");
+}
+
+/** Resolves as soon as the extension has been activated. */
+async function activation(probe: Probe): Promise<ActivationTime> {
+  const deadline = Date.now() + READY_TIMEOUT_MS;
+  for (;;) {
+    const time = await probe.ask("activation");
+    if (time !== null) return time;
+    if (Date.now() > deadline) throw new Error("the extension is not activated");
+    await sleep(50);
+  }
+}
+
+/** Every file of VS Code's profile that carries Sana's name, with its size. */
+function sanaFiles(home: string): Set<string> {
+  const found = readdirSync(join(home, "data"), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => /sana/i.test(relative(home, path)));
+  return new Set(found.map((path) => `${path} (${statSync(path).size} bytes)`));
+}
