@@ -34,7 +34,8 @@ function packageFor(target) {
   rmSync(stage, { recursive: true, force: true });
   for (const name of CONTENTS) cpSync(name, join(stage, name), { recursive: true });
   for (const name of readdirSync("dist")) {
-    if (/\.(c?js|css|wasm|schema\.json|schema\.zh-cn\.json)$/.test(name)) cpSync(join("dist", name), join(stage, "dist", name));
+    if (/\.(c?js|css|wasm|schema\.json|schema\.zh-cn\.json)$/.test(name))
+      cpSync(join("dist", name), join(stage, "dist", name));
   }
   copyOnnxRuntime(stage, target);
   writeManifest(stage);

@@ -447,20 +447,19 @@ export const BuildAssetsRequest = {
 export type BuildAssetsParams = v.InferInput<typeof BuildAssetsParams>;
 export type BuildAssetsResult = v.InferOutput<typeof BuildAssetsResult>;
 
-const AssetsProgress = v.strictObject({
+export interface AssetsProgress {
   /** `waiting`: another program, or another window, makes the same assets. */
-  stage: oneOf(["waiting", "building"]),
+  readonly stage: "waiting" | "building";
   /** The asset that is being made; empty while waiting. */
-  path: text,
+  readonly path: string;
   /** Of `total` assets that are not up to date, `index` are done, failed ones included. */
-  index: count,
-  total: count,
+  readonly index: number;
+  readonly total: number;
   /** How many of those that are done could not be made. */
-  failed: count,
+  readonly failed: number;
   /** Of the asset at `path`, 0 … 1. */
-  fraction: number,
-});
-export type AssetsProgress = v.InferOutput<typeof AssetsProgress>;
+  readonly fraction: number;
+}
 
 /** What the language server of sana.assets.json calls things, in the language of who reads it. */
 const AssetsLabels = v.strictObject({

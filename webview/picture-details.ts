@@ -64,7 +64,7 @@ export function createPictureDetails(handlers: PictureHandlers) {
         facts,
         [
           `${width ?? ""} × ${height ?? ""}`,
-          l10n.t("{0} steps", steps ?? ""),
+          l10n.t("steps {0}", steps ?? ""),
           l10n.t("guidance {0}", guidanceScale ?? ""),
           l10n.t("seed {0}", seed),
           picture.modelName,

@@ -20,10 +20,14 @@ export type StoredPicture = Omit<v.InferOutput<typeof StoredPicture>, "version">
  * other's, and a broken one loses one picture only. IDs sort by time.
  */
 export class PictureLibrary {
+  private lastTime = 0;
+
   constructor(readonly folder: string) {}
 
+  /** Later than all before it, also within a millisecond. */
   newId(): string {
-    return `${new Date().toISOString().replace(/[^0-9]/g, "")}-${randomBytes(3).toString("hex")}`;
+    this.lastTime = Math.max(Date.now(), this.lastTime + 1);
+    return `${new Date(this.lastTime).toISOString().replace(/[^0-9]/g, "")}-${randomBytes(3).toString("hex")}`;
   }
 
   /** Where the picture of that ID lies or will lie. */

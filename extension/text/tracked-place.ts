@@ -37,7 +37,7 @@ export class TrackedPlace implements vscode.Disposable {
     if (open !== undefined) return { document: open, range: this.rangeIn(open) };
     if (uri.scheme === "untitled") return undefined;
     const document = await vscode.workspace.openTextDocument(uri);
-    await vscode.window.showTextDocument(document, { preserveFocus: true, preview: false });
+    await vscode.window.showTextDocument(document, { viewColumn: textColumn(), preserveFocus: true, preview: false });
     return { document, range: this.rangeIn(document) };
   }
 
@@ -49,4 +49,11 @@ export class TrackedPlace implements vscode.Disposable {
   dispose(): void {
     this.subscription.dispose();
   }
+}
+
+/** A group of editors in which a document does not hide what the user looks at, such as the panel. */
+function textColumn(): vscode.ViewColumn {
+  const { activeTabGroup, all } = vscode.window.tabGroups;
+  if (!(activeTabGroup.activeTab?.input instanceof vscode.TabInputWebview)) return vscode.ViewColumn.Active;
+  return all.find((group) => group !== activeTabGroup)?.viewColumn ?? vscode.ViewColumn.Beside;
 }

@@ -4,37 +4,35 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FrameLocator, Page } from "playwright-core";
+import { PNG } from "pngjs";
 import { missingParts } from "./missing-parts";
-import {
-  ask,
-  buttonOf,
-  fillForm,
-  jobs,
-  openPanel,
-  pictureCount,
-  pictures,
-  promptOf,
-} from "./panel-page";
+import { ask, buttonOf, fillForm, jobs, openPanel, pictureCount, pictures, promptOf } from "./panel-page";
 import { sidecars } from "./processes";
 import { openAtEnd, openDocument, savedText } from "./text-editor";
 import { until } from "./until";
-import { openWorkbench, runCommand, type Workbench } from "./workbench";
+import { openFile, openWorkbench, runCommand, type Workbench } from "./workbench";
 
 // A folder that nobody may write to, not even an administrator.
 const SEALED = "/sys/kernel";
 const CRASHES = 20;
-const SETTINGS = { "markdown.copyFiles.destination": { "sealed.md": "sealed/" } };
+const SETTINGS = {
+  "workbench.editor.enablePreview": false,
+  "markdown.copyFiles.destination": { "sealed.md": "sealed/" },
+};
 
 describe("the panel when things go wrong", { skip: missingParts() }, () => {
   let workbench: Workbench;
   let page: Page;
   let panel: FrameLocator;
   before(async () => {
-    const files = { "note.md": "# A\n", "closed.md": "# B\n\n", "sealed.md": "# C\n" };
+    // Something beside the panel in which no cursor can be.
+    const picture = PNG.sync.write(new PNG({ width: 4, height: 4 }));
+    const files = { "plain.png": picture, "note.md": "# A\n", "closed.md": "# B\n\n", "sealed.md": "# C\n" };
     workbench = await openWorkbench({ files, settings: SETTINGS });
     symlinkSync(SEALED, join(workbench.folder, "sealed"));
     page = workbench.page;
-    await openDocument(page, "note.md");
+    await workbench.browser.addInitScript(sharePageApi);
+    await openFile(page, "plain.png");
     panel = await openPanel(page);
     await fillForm(panel, { Width: "128", Height: "128", Steps: "1" });
     await ask(panel, "a red fox");
@@ -130,13 +128,22 @@ function momentOf(crash: number): number {
   return (crash * 389) % 2000;
 }
 
+/** Lets a test use what the panel's page speaks to the extension with; VS Code hands it out once. */
+function sharePageApi(): void {
+  const scope = globalThis as unknown as { pageApi?: unknown };
+  let acquire: (() => unknown) | undefined;
+  Object.defineProperty(globalThis, "acquireVsCodeApi", {
+    configurable: true,
+    set: (original: () => unknown) => {
+      acquire = original;
+    },
+    get: () => acquire && (() => (scope.pageApi ??= acquire!())),
+  });
+}
+
 /** Speaks to the extension as the page does, past the page's own code. */
 async function sayToExtension(panel: FrameLocator, message: unknown): Promise<void> {
-  await panel
-    .locator("body")
-    .evaluate(
-      `window.parent.postMessage({ command: "onmessage", data: { message: ${JSON.stringify(message)} } }, "*")`,
-    );
+  await panel.locator("body").evaluate(`pageApi.postMessage(${JSON.stringify(message)})`);
 }
 
 async function selectedId(panel: FrameLocator): Promise<string> {

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { chromium, type BrowserContext, type Page } from "playwright-core";
+import { chromium, type BrowserContext, type Locator, type Page } from "playwright-core";
 import { gesture, GESTURE_MS } from "./gestures";
 import { chromiumPath } from "./installation.mjs";
 import { startVscodeServer, type ServerOptions } from "./vscode-server";
@@ -101,12 +101,11 @@ export async function runCommand(page: Page, title: string): Promise<void> {
 
 /** Opens a file of the workspace by its name. */
 export async function openFile(page: Page, name: string): Promise<void> {
-  await pick(page, "ControlOrMeta+P", name, name);
-  await page.locator(".tab.active").filter({ hasText: name }).waitFor();
+  await pick(page, "ControlOrMeta+P", name, name, page.locator(".tab.active").filter({ hasText: name }).first());
 }
 
 /** A list that is open does not learn of commands that extensions announce later: it is opened until the row is there. */
-async function pick(page: Page, key: string, text: string, label: string): Promise<void> {
+async function pick(page: Page, key: string, text: string, label: string, result?: Locator): Promise<void> {
   const row = page
     .locator(".quick-input-list .monaco-list-row")
     .filter({ has: page.locator(".label-name").getByText(label, { exact: true }) })
@@ -115,5 +114,7 @@ async function pick(page: Page, key: string, text: string, label: string): Promi
     await page.keyboard.press(key);
     await page.locator(".quick-input-widget input.input").fill(text, { timeout: GESTURE_MS });
     await row.click({ timeout: GESTURE_MS });
+    // A click may be lost, too.
+    await result?.waitFor({ timeout: GESTURE_MS });
   });
 }
