@@ -185,6 +185,8 @@ class SprintRun:
         sampling = SamplingOptions(GUIDANCE, _TEACHER_STEPS, batch=options.batch)
         self._answers = TeacherAnswers(self._teacher, self._held_out(), sampling)
         self._step = 0
+        # Since the last line of the log: larger pictures come in smaller batches.
+        self._samples = 0
         self._spent = 0.0
         self._log: list[dict] = []
         self._stopped = False
@@ -234,8 +236,9 @@ class SprintRun:
             now = time.monotonic()
             self._spent = before + now - began
             if len(found["loss"]) == _LOG_EVERY:
-                self._record(found, _LOG_EVERY * options.batch / (now - last_log))
+                self._record(found, self._samples / (now - last_log))
                 found.clear()
+                self._samples = 0
                 last_log = time.monotonic()
             if now - last_save > options.save_every:
                 self._save()
@@ -248,6 +251,7 @@ class SprintRun:
     def _train_step(self, progress: float) -> dict[str, torch.Tensor]:
         options = self._options
         batch = self._draw()
+        self._samples += len(batch.latents)
         angle = log_normal_angles(len(batch.latents), _ANGLE_MEAN, _ANGLE_DEVIATION, options.device)
         sample = noised(batch.latents, torch.randn_like(batch.latents), angle)
         target = self._teacher.velocity(sample, angle, batch)

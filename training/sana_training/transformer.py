@@ -129,6 +129,8 @@ class TrainingRun:
         self._integers = integers
         self._optimiser = Muon(list(model.transformer.named_parameters()))
         self._step = 0
+        # Since the last line of the log: larger pictures come in smaller batches.
+        self._samples = 0
         self._spent = 0.0
         self._log: list[dict[str, float]] = []
 
@@ -173,13 +175,13 @@ class TrainingRun:
             now = time.monotonic()
             self._spent = before + now - began
             if counted == _LOG_EVERY:
-                self._record(total.item() / counted, counted * options.batch / (now - last_log))
+                self._record(total.item() / counted, self._samples / (now - last_log))
                 total.zero_()
-                counted, last_log = 0, now
+                counted, self._samples, last_log = 0, 0, now
             if now - last_save > options.save_every:
                 self._save()
                 last_save = last_log = time.monotonic()
-                counted = 0
+                counted, self._samples = 0, 0
                 total.zero_()
         self._record(total.item() / counted if counted else None, 0.0)
 
@@ -192,6 +194,7 @@ class TrainingRun:
         shape = self._shape(progress)
         batch = batch_of(options.batch, shape)
         latents, states, mask = data.draw(shape, batch, _CAPTION_DROP)
+        self._samples += batch
         index = torch.sigmoid(torch.randn(batch, device=latents.device))
         loss = flow_loss(self._model, latents, states, mask, shifted(index))
         loss.backward()
