@@ -17,13 +17,14 @@ echo "$name" >>"$CALLS"
 [ "$name" = autoencoder ] && touch "$WORK/decoder.safetensors"
 exit 0
 """
-_STAGES = {"attention_bench", "cache", "sprites", "transformer", "scenes", "autoencoder", "judge", "evaluate"}
+_PREPARING = {"attention_bench", "cache", "sprites", "scenes", "judge"}
+_STAGES = {*_PREPARING, "transformer", "autoencoder", "evaluate"}
 
 
 @pytest.fixture
 def place(tmp_path):
-    for name in ("bin", "models", "work"):
-        (tmp_path / name).mkdir()
+    for name in ("bin", "models/transformer", "work"):
+        (tmp_path / name).mkdir(parents=True)
     (tmp_path / "models" / "complete").touch()
     python = tmp_path / "bin" / "python3"
     python.write_text(_STAGE)
@@ -31,7 +32,7 @@ def place(tmp_path):
     return tmp_path
 
 
-def _round(place, fails=""):
+def _round(place, fails="", script="round.sh"):
     calls = place / "calls"
     calls.write_text("")
     environment = {
@@ -41,7 +42,7 @@ def _round(place, fails=""):
         "WORK": str(place / "work"),
         "FAILS": fails,
     }
-    script = Path(__file__).parent.parent / "round.sh"
+    script = Path(__file__).parent.parent / script
     arguments = [place / "dataset", place / "models", place / "work", "vips", 1, 1, 1, 1]
     # A stage takes no time here; the limit is for a script that waits for what never comes.
     done = subprocess.run(["bash", script, *map(str, arguments)], env=environment, timeout=120)
@@ -58,11 +59,21 @@ def test_a_round_calls_every_stage_once_in_an_order_that_gives_each_its_inputs(p
     assert _round(place) == (0, [])
 
 
-def test_nothing_is_trained_with_a_kernel_that_fails_its_check(place):
-    code, calls = _round(place, fails="attention_bench")
-    assert code == 1
-    assert "transformer" not in calls
-    # The next try begins with the check.
-    code, calls = _round(place)
+def test_a_distillation_branches_once_and_is_evaluated_last(place):
+    code, calls = _round(place, script="sprint_round.sh")
     assert code == 0
-    assert {"attention_bench", "transformer", "evaluate"} <= set(calls)
+    assert sorted(calls) == sorted([*_PREPARING, "sprint", "sprint", "sprint", "evaluate_sprint"])
+    assert calls.index("attention_bench") < calls.index("sprint")
+    assert "sprint" not in calls[calls.index("evaluate_sprint") :]
+    assert _round(place, script="sprint_round.sh") == (0, [])
+
+
+@pytest.mark.parametrize(("script", "trained"), [("round.sh", "transformer"), ("sprint_round.sh", "sprint")])
+def test_nothing_is_trained_with_a_kernel_that_fails_its_check(place, script, trained):
+    code, calls = _round(place, "attention_bench", script)
+    assert code == 1
+    assert trained not in calls
+    # The next try begins with the check.
+    code, calls = _round(place, script=script)
+    assert code == 0
+    assert {"attention_bench", trained} <= set(calls)

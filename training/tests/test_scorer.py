@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from sana_training.scorer import TEMPERATURE, CaptionScorer, reading_weights, scores, train_scorer
+from sana_training.training_data import TrainingData
 
 _LANGUAGES = ("en", "en", "zh")
 
@@ -22,6 +23,25 @@ def test_a_language_without_a_share_is_never_read():
     weights = reading_weights(_LANGUAGES, {"en": 0.27}, torch.ones(4, 3))
     assert (weights[:, 2] == 0).all()
     assert torch.allclose(weights[:, :2], torch.full((4, 2), 0.5))
+
+
+def test_a_batch_reads_the_wordings_that_have_weight():
+    shape = (2, 2)
+    rows = torch.arange(6.0)
+    states = (10 * rows[:, None] + torch.arange(3)).view(6, 3, 1, 1).expand(6, 3, 4, 640)
+    masks = torch.ones(6, 3, 4, dtype=torch.bool)
+    weights = torch.eye(3)[torch.arange(6) % 3]
+    empty = torch.full((1, 4, 640), -1.0)
+    latents = rows.view(6, 1, 1, 1).expand(6, 32, *shape)
+    data = TrainingData({shape: latents}, {shape: states}, {shape: masks}, {shape: weights}, (), empty)
+    found, read, mask = data.draw(shape, 40, drop=0.0)
+    row = found[:, 0, 0, 0]
+    assert len(row.unique()) > 1
+    assert torch.equal(read[:, 0, 0], 10 * row + row % 3)
+    assert mask.all()
+    _, read, mask = data.draw(shape, 40, drop=1.0)
+    assert (read == -1).all()
+    assert torch.equal(mask.sum(1), torch.ones(40, dtype=torch.long)) and mask[:, 0].all()
 
 
 def test_the_scorer_learns_which_wording_fits():
