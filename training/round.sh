@@ -17,7 +17,10 @@ export PYTHONUNBUFFERED=1 OMP_NUM_THREADS=4 TOKENIZERS_PARALLELISM=false
 stage() {
   local name=$1
   shift
-  [ -e "$work/$name.done" ] && return
+  if [ -e "$work/$name.done" ]; then
+    touch "$work/$name.ended"
+    return
+  fi
   python3 -m "sana_training.$@" >>"$work/$name.log" 2>&1 && touch "$work/$name.done"
   echo "$(date +%T) $name ended" >>"$work/round.log"
   touch "$work/$name.ended"
@@ -37,16 +40,27 @@ pause() {
 }
 
 echo "$(date +%T) begin" >>"$work/round.log"
+# What an earlier try ended is ended again when its stage is looked at.
+rm -f "$work"/*.ended
+# The device is idle while drawings are rendered. Nothing is trained with a kernel that is wrong on it: the bench fails
+# then, and so does the round.
+stage attention attention_bench --output "$work/out" ${BENCH_OPTIONS:-} &
 stage cache cache --dataset "$dataset" --work "$work" --models "$models" --scenes "$scenes" --seconds "${CACHE:-95}" \
   --processes "${PROCESSES:-13}" --when "$work/sprites.npy" $options &
 stage sprites sprites --dataset "$dataset" --work "$work" --vips "$vips" --processes "${PROCESSES:-13}"
 until_there "$models/complete"
+until_there "$work/attention.ended"
+if [ ! -e "$work/attention.done" ]; then
+  echo "linear attention failed its check, see $work/attention.log" | tee -a "$work/round.log"
+  touch "$work/round.ended"
+  exit 1
+fi
 stage transformer transformer --work "$work" --models "$models" --start "$models/transformer" --seconds "$train" \
   --depthwise "${DEPTHWISE:-triton}" --when "$work/cache.ended" ${BATCH:+--batch $BATCH} $options &
 until_there "$work/cache.ended"
 stage scenes judge --dataset "$dataset" --work "$work" --describe "$judged" --processes "${PROCESSES:-10}" &
-# Compiling the decoder's two passes took more than two minutes beside the training.
-pause $((train - 150)) "$work/transformer.ended"
+# The decoder's blocks are compiled beside the training; as one graph it took more than two minutes.
+pause $((train - 240)) "$work/transformer.ended"
 stage autoencoder autoencoder --dataset "$dataset" --work "$work" --models "$models" --seconds "$decode" \
   --when "$work/transformer.ended" ${DECODER_BATCH:+--batch $DECODER_BATCH} $options &
 until_there "$work/transformer.ended"

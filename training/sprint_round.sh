@@ -40,10 +40,18 @@ distil() {
 }
 
 echo "$(date +%T) begin" >>"$work/round.log"
+# As in round.sh: nothing is trained with a kernel that is wrong on this device.
+stage attention attention_bench --output "$work/out" ${BENCH_OPTIONS:-} &
 stage cache cache --dataset "$dataset" --work "$work" --models "$models" --scenes "$scenes" --seconds "${CACHE:-80}" \
   --processes "${PROCESSES:-13}" --when "$work/sprites.npy" $options &
 stage sprites sprites --dataset "$dataset" --work "$work" --vips "$vips" --processes "${PROCESSES:-13}"
 until_there "$models/complete"
+until_there "$work/attention.ended"
+if [ ! -e "$work/attention.done" ]; then
+  echo "linear attention failed its check, see $work/attention.log" | tee -a "$work/round.log"
+  touch "$work/round.ended"
+  exit 1
+fi
 stored=diffusion_pytorch_model
 [ -e "$models/transformer/$stored.int8.safetensors" ] ||
   ln -s "$stored.safetensors" "$models/transformer/$stored.int8.safetensors"

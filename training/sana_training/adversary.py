@@ -12,7 +12,7 @@ from diffusers import SanaTransformer2DModel
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from .transformer import TIMESTEPS
+from .flow_matching import TIMESTEPS
 from .trigflow import flow_sample, flow_time, log_normal_angles, noised
 
 # Of twelve blocks: about where SANA-Sprint has its heads (after the third, ninth, fifteenth and last of twenty).

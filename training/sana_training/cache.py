@@ -3,7 +3,7 @@
     python -m sana_training.cache --dataset D --work W --models M --scenes 200000 --seconds 160
 
 writes ``W/cache-HEIGHTxWIDTH.pt`` for every shape and ``W/cache-validation.pt``: latents (bfloat16 ``[n, 32, h, w]``,
-multiplied by the scaling factor), the token ids of CAPTION_LANGUAGES wordings of each (int32 ``[n, 5, 32]``, 0 where
+multiplied by the scaling factor), the token ids of CAPTION_LANGUAGES wordings of each (int32 ``[n, 7, 32]``, 0 where
 a wording has ended), and the scenes themselves, so that the pictures can be painted again. A finished file is left as
 it is.
 """
@@ -29,6 +29,7 @@ from tokenizers import Tokenizer
 from .captions import caption
 from .catalogue import Concept, load_catalogue, sprite_key
 from .compose import Painter, SceneBatch, as_batch, joined
+from .lettering import BOARD_COLOURS, LETTERING_SET, word_of
 from .prompts import PROMPT_TOKENS
 from .scenes import SceneSampler, SpriteTable
 from .sprites import read_icon_names
@@ -36,9 +37,17 @@ from .vae import PIXELS_PER_LATENT, load_encoder
 from .waiting import wait_for
 
 # The wordings kept for every scene.
-CAPTION_LANGUAGES = ("en", "en", "zh", "de", "emoji")
-# Latent height and width, and its share of the scenes. About as many tokens each, so that a step costs the same.
-SHAPES = {(16, 16): 0.80, (13, 20): 0.05, (20, 13): 0.05, (12, 21): 0.05, (21, 12): 0.05}
+CAPTION_LANGUAGES = ("en", "en", "zh", "zh", "de", "de", "emoji")
+# Latent height and width, and its share of the scenes: 512 pixels square, four shapes of about as many, 768 and 1024.
+SHAPES = {
+    (16, 16): 0.78,
+    (13, 20): 0.0425,
+    (20, 13): 0.0425,
+    (12, 21): 0.0425,
+    (21, 12): 0.0425,
+    (24, 24): 0.03,
+    (32, 32): 0.02,
+}
 _CHUNK = 1024
 _VALIDATION_SCENES = 2048
 _SEEDS_PER_SHAPE = 1_000_000
@@ -59,6 +68,7 @@ def load_world(dataset: Path, work: Path) -> World:
     catalogue = load_catalogue(dataset, read_icon_names(dataset))
     accepted = json.loads(lzma.decompress((dataset / "recolor_ok.json.xz").read_bytes()))
     recolourable = {sprite_key(key): sets for key, sets in accepted.items()}
+    recolourable |= {concept.key: {LETTERING_SET: list(BOARD_COLOURS)} for concept in catalogue if word_of(concept.key)}
     return World(catalogue, SpriteTable(json.loads((work / "sprites.json").read_text()), recolourable))
 
 
@@ -104,7 +114,7 @@ def tokenise(tokenizer: Tokenizer, texts: list[str]) -> np.ndarray:
 
 
 class LatentEncoder:
-    """Pictures to scaled latents. Square pictures are many enough to be worth compiling for."""
+    """Pictures to scaled latents. Those of 512 pixels are many enough to be worth compiling for."""
 
     def __init__(self, vae: Path, device: str) -> None:
         encoder, self._scaling = load_encoder(vae)
@@ -114,7 +124,7 @@ class LatentEncoder:
 
     def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
         """float32 ``[n, 32, h / 32, w / 32]`` for pictures ``[n, 3, h, w]`` in [-1, 1]."""
-        encode = self._compiled if pictures.shape[2] == pictures.shape[3] else self._run
+        encode = self._compiled if pictures.shape[2:] == (512, 512) else self._run
         with torch.no_grad():
             return encode(pictures).float() * self._scaling
 
@@ -167,7 +177,9 @@ def build_caches(options: CacheOptions) -> None:
         for path, (shape, share, index) in missing.items():
             builder.build(
                 pool,
-                _CacheJob(path, shape, int(options.scenes * share), options.seconds * share, index * _SEEDS_PER_SHAPE),
+                _CacheJob(
+                    path, shape, max(1, int(options.scenes * share)), options.seconds * share, index * _SEEDS_PER_SHAPE
+                ),
             )
 
 
@@ -211,8 +223,10 @@ class _CacheBuilder:
 
     def _encoded(self, batch: SceneBatch, shape: tuple[int, int]) -> Iterator[torch.Tensor]:
         height, width = (side * PIXELS_PER_LATENT for side in shape)
-        for start in range(0, len(batch), self._options.batch):
-            pictures = self._painter.paint(batch.part(start, start + self._options.batch), height, width)
+        # As many pixels at a time, whatever the size.
+        size = max(1, self._options.batch * 256 // (shape[0] * shape[1]))
+        for start in range(0, len(batch), size):
+            pictures = self._painter.paint(batch.part(start, start + size), height, width)
             yield self._encoder(pictures).to(torch.bfloat16)
 
 

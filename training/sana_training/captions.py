@@ -1,6 +1,7 @@
 """Words a scene in English, Chinese, German or emoji. Everything is lower-case, as a prompt is when it is encoded."""
 
 import random
+import re
 
 from . import splits
 from .phrases import (
@@ -13,6 +14,7 @@ from .phrases import (
     NUMBERS,
     PATTERNS,
     PREFIXES,
+    QUOTES,
     RELATIONS_DE,
     RELATIONS_EN,
     RELATIONS_ZH,
@@ -27,7 +29,8 @@ def caption(scene: Scene, language: str, rng: random.Random) -> str:
     """One wording of the scene; English where the language has no words for it or may not use them."""
     if not speakable(scene, language):
         language = "en"
-    return {"en": _english, "zh": _chinese, "de": _german, "emoji": _emoji}[language](scene, rng).lower()
+    text = {"en": _english, "zh": _chinese, "de": _german, "emoji": _emoji}[language](scene, rng).lower()
+    return _requoted(text, language, rng)
 
 
 def speakable(scene: Scene, language: str) -> bool:
@@ -79,6 +82,12 @@ def with_article(name: str) -> str:
     return f"{'an' if sounds_open or lower.startswith(('8-', 'suv', 'x-', 'hour')) else 'a'} {name}"
 
 
+def _requoted(text: str, language: str, rng: random.Random) -> str:
+    """A word that stands in quotes, in one of the ways that people quote words."""
+    start, end = rng.choice(QUOTES[language])
+    return re.sub('"([^"]+)"', rf"{start}\1{end}", text)
+
+
 def _english(scene: Scene, rng: random.Random) -> str:
     phrases = [_english_variant(subject, scene, rng) for subject in scene.subjects]
     if scene.relation:
@@ -95,7 +104,7 @@ def _english_variant(subject: Subject, scene: Scene, rng: random.Random) -> str:
     concept = subject.concept
     if subject.count > 1 and rng.random() < 0.15:
         return f"{subject.count} {_coloured(concept.english_plural, subject.colour)}"
-    if scene.kind == "single" and concept.alias and rng.random() < 0.25:
+    if scene.kind in ("single", "word") and concept.alias and not subject.colour and rng.random() < 0.25:
         return with_article(concept.alias) if rng.random() < 0.7 else concept.alias
     if scene.kind == "single" and rng.random() < 0.15:
         return concept.english

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .lettering import FORMS, read_words, word_key
+
 LANGUAGES = ("en", "zh", "de", "emoji")
 
 # Icon sets whose drawings are named by English slugs only, and may be used under the licences in ATTRIBUTION.md.
@@ -79,7 +81,7 @@ def icon_slug(icon_set: str, name: str) -> str:
 
 
 def load_catalogue(dataset: Path, icon_names: list[tuple[str, str]]) -> list[Concept]:
-    """All concepts: everyday objects first, then technical things, other emoji, and icons known by their slug only."""
+    """All concepts: everyday objects, technical things, other emoji, icons known by their slug only, words on signs."""
     emoji_table = json.loads(lzma.decompress((dataset / "concepts.json.xz").read_bytes()))
     table = {sprite_key(key): entry for key, entry in emoji_table.items() if entry.get("en")}
     objects = _objects(dataset, table)
@@ -104,7 +106,26 @@ def load_catalogue(dataset: Path, icon_names: list[tuple[str, str]]) -> list[Con
     icons = [
         Concept(key=f"icon:{slug}", english=slug.replace("-", " "), has_article=False, weight=0.1) for slug in slugs
     ]
-    return objects + technical + others + icons
+    return objects + technical + others + icons + _lettering()
+
+
+def _lettering() -> list[Concept]:
+    # No weight and no plural: a word is only drawn where a scene is about one.
+    return [
+        Concept(
+            key=word_key(name, word),
+            emoji=f'{form.emoji} "{word}"',
+            english=f'{form.english} that says "{word}"',
+            chinese=f'写着"{word}"的{form.chinese}',
+            measure=form.measure,
+            german=f'{form.german} mit dem Wort "{word}"',
+            gender=form.gender,
+            alias=f'{form.english} with the word "{word}"',
+            weight=0.0,
+        )
+        for word in read_words()
+        for name, form in FORMS.items()
+    ]
 
 
 def _objects(dataset: Path, table: dict[str, dict]) -> list[Concept]:

@@ -21,18 +21,20 @@ from pathlib import Path
 
 import torch
 
+from .answers import Scores, answers_of
 from .cache import load_world
 from .compose import Painter
-from .evaluate import Question, Scores, answers_of, drawn_things, frechet_distance, mixture, painted, questions
-from .judge import Judge, number_of_classes, small
+from .evaluate import frechet_distance, painted
+from .judge import Judge, small
 from .layers import compile_blocks
+from .questions import Question, drawable_things, mixture, questions
 from .sampling import Illustrator, SamplingOptions
 from .scenes import SceneSampler
 from .sheets import PROBES, save_sheet
 from .sprint import GUIDANCE
 from .sprint_sampling import SprintIllustrator
 from .text_states import TextStates
-from .transformer import load_transformer
+from .transformer_files import load_transformer
 from .vae import load_autoencoder, replace_decoder
 from .waiting import wait_for
 
@@ -83,11 +85,11 @@ def evaluate_sprint(options: SprintEvaluationOptions) -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     world = load_world(options.dataset, options.work)
     ways = _ways(options)
-    groups = questions(world.catalogue, *drawn_things(world.catalogue, world.table), options.limit)
+    groups = questions(world.catalogue, *drawable_things(world.catalogue, world.table), options.limit)
     started = time.monotonic()
     _save_sheets(options, ways)
     wait_for(options.when)
-    judge = Judge(options.work, number_of_classes(world.catalogue), options.device)
+    judge = Judge(options.work / "judge.pt", options.device)
     painter = Painter(options.work / "sprites.npy", world.table.recolourings, options.device)
     builder = SceneSampler(world.catalogue, world.table, respect_holdouts=False)
     scores = Scores(options.output, {"guidance": options.guidance, "seeds": 1, "batch": options.batch})
@@ -95,11 +97,11 @@ def evaluate_sprint(options: SprintEvaluationOptions) -> None:
         language = group[0].language
         alone = [index for index, question in enumerate(group) if question.kind == "single"]
         ceiling = painted(painter, builder, group)
-        scores.add(answers_of("ceiling", group, judge.look(ceiling)))
+        scores.add(answers_of("ceiling", 0, group, judge.look(ceiling)))
         truth = judge.describe(ceiling[alone])
         for way in ways:
             pictures = _draw(way, group, options)
-            scores.add(answers_of(way.name, group, judge.look(pictures)))
+            scores.add(answers_of(way.name, 0, group, judge.look(pictures)))
             distance = frechet_distance(judge.describe(pictures[alone]), truth)
             scores.note("distance", {f"{way.name} {language}": round(distance, 4)})
         scores.note("right", right_answers(scores.answers))

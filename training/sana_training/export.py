@@ -25,11 +25,11 @@ from safetensors.torch import load_file
 
 from . import storage
 from .cache import SHAPES
+from .flow_matching import TIMESTEPS
 from .prompts import PROMPT_TOKENS
 from .sprint import GUIDANCE
 from .text_encoder import write_json
-from .transformer import TIMESTEPS
-from .transformer import WEIGHTS_NAME as INT8_WEIGHTS
+from .transformer_files import WEIGHTS_NAME as INT8_WEIGHTS
 from .vae import PIXELS_PER_LATENT
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"

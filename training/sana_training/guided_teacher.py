@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import torch
 from diffusers import SanaTransformer2DModel
 
+from .flow_matching import TIMESTEPS
 from .sampling import SamplingOptions, denoise
 from .student import Student
-from .transformer import TIMESTEPS, only_first
+from .text_states import only_first
 from .trigflow import LAST_ANGLE, clean_sample, flow_sample, flow_time, trig_velocity
 
 

@@ -205,7 +205,7 @@ def train_judge(options: JudgeOptions) -> None:
                 flush=True,
             )
     partial = path.with_suffix(".partial")
-    torch.save(detector.state_dict(), partial)
+    torch.save({name: value.half() for name, value in detector.state_dict().items()}, partial)
     os.replace(partial, path)
     print(f"judge trained for {step} steps", flush=True)
 
@@ -244,9 +244,12 @@ def _judge_loss(output: torch.Tensor, batch: SceneBatch, labels: torch.Tensor) -
 class Judge:
     """The trained detector."""
 
-    def __init__(self, work: Path, classes: int, device: str) -> None:
-        self._detector = Detector(classes).to(device).eval()
-        self._detector.load_state_dict(torch.load(work / "judge.pt", map_location=device, weights_only=True))
+    def __init__(self, path: Path, device: str) -> None:
+        weights = {name: value.float() for name, value in torch.load(path, weights_only=True).items()}
+        classes = len(weights["head.bias"]) - 1 - len(COLOURS)
+        self._detector = Detector(classes, weights["stem.0.weight"].shape[0])
+        self._detector.load_state_dict(weights)
+        self._detector = self._detector.to(device).eval()
         self._device = device
 
     @torch.no_grad()

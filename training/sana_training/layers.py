@@ -10,26 +10,38 @@ from diffusers import SanaTransformer2DModel
 from diffusers.models.transformers.sana_transformer import GLUMBConv
 
 
-class TokenLinearAttention:
-    """ReLU linear attention as two small products a head and a separate normaliser.
+def plain_linear_attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, heads: int) -> torch.Tensor:
+    """ReLU linear attention of ``[batch, tokens, heads * d]`` as two small products a head and a separate normaliser.
 
     The reference appends a row of ones to the values to get the normaliser from the same product, which leaves
     matrices of 33 rows that tensor cores handle badly.
     """
+    query, key, value = (tensor.unflatten(2, (heads, -1)).transpose(1, 2) for tensor in (query, key, value))
+    query, key = F.relu(query), F.relu(key)
+    summed = torch.matmul(key.transpose(2, 3), value)
+    normaliser = (query.float() * key.float().sum(2, keepdim=True)).sum(-1, keepdim=True)
+    mixed = torch.matmul(query, summed).float() / (normaliser + 1e-15)
+    return mixed.transpose(1, 2).flatten(2).to(value.dtype)
+
+
+class TokenLinearAttention:
+    """Linear attention by our own kernel; by PyTorch only on the CPU, where Triton has nothing to run on."""
 
     def __call__(self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None):
         """``[batch, tokens, width]`` to the same shape; the signature is the one of a diffusers processor."""
         query, key, value = attn.to_q(hidden_states), attn.to_k(hidden_states), attn.to_v(hidden_states)
         if attn.norm_q is not None:
             query, key = attn.norm_q(query), attn.norm_k(key)
-        query = F.relu(query).unflatten(2, (attn.heads, -1)).transpose(1, 2)
-        key = F.relu(key).unflatten(2, (attn.heads, -1)).transpose(1, 2)
-        value = value.unflatten(2, (attn.heads, -1)).transpose(1, 2)
-        summed = torch.matmul(key.transpose(2, 3), value)
-        normaliser = (query.float() * key.float().sum(2, keepdim=True)).sum(-1, keepdim=True)
-        mixed = torch.matmul(query, summed).float() / (normaliser + 1e-15)
-        mixed = mixed.transpose(1, 2).flatten(2).to(hidden_states.dtype)
-        return attn.to_out[1](attn.to_out[0](mixed))
+        # The norm answers in float32 under autocast.
+        query, key = query.to(value.dtype), key.to(value.dtype)
+        if hidden_states.is_cuda:
+            # Triton exists only where there is an accelerator, so it is imported where it is used.
+            from .linear_attention import linear_attention
+
+            mixed = linear_attention(query, key, value, attn.heads)
+        else:
+            mixed = plain_linear_attention(query, key, value, attn.heads)
+        return attn.to_out[1](attn.to_out[0](mixed.to(hidden_states.dtype)))
 
 
 class TokenGLUMBConv(GLUMBConv):
@@ -55,7 +67,6 @@ class TritonGLUMBConv(GLUMBConv):
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
         """``[batch, width, height, width]`` in any memory format."""
-        # Triton exists only where there is an accelerator, so it is imported where it is used.
         from .depthwise import depthwise
 
         tokens = hidden_states.permute(0, 2, 3, 1)

@@ -8,8 +8,8 @@ import torch
 from diffusers import AutoencoderDC, SanaTransformer2DModel
 
 from .cache import tokenise
-from .text_states import TextStates
-from .transformer import FLOW_SHIFT, TIMESTEPS
+from .flow_matching import FLOW_SHIFT, TIMESTEPS
+from .text_states import TextStates, only_first
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,7 @@ class Illustrator:
         tokens = torch.from_numpy(tokenise(self._text.tokenizer, [prompt.lower().strip() for prompt in prompts]))
         states = self._text.encode(tokens)
         masks = (tokens > 0).to(self._device)
-        shape = (len(prompts), 32, options.latent_height, options.latent_width)
-        noise = torch.randn(shape, generator=torch.Generator().manual_seed(options.seed))
+        noise = initial_noise(len(prompts), options)
         pictures = []
         for start in range(0, len(prompts), options.batch):
             part = slice(start, start + options.batch)
@@ -80,6 +79,12 @@ class Illustrator:
         return torch.cat(pictures)
 
 
+def initial_noise(number: int, options: SamplingOptions) -> torch.Tensor:
+    """float32 ``[number, 32, h, w]`` on the CPU, where the same seed gives the same noise on every machine."""
+    shape = (number, 32, options.latent_height, options.latent_width)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(options.seed))
+
+
 @torch.no_grad()
 def denoise(
     transformer: SanaTransformer2DModel,
@@ -91,10 +96,8 @@ def denoise(
 ) -> torch.Tensor:
     """Clean latents from noise ``[n, 32, h, w]``; ``unconditional`` is the empty prompt's state ``[1, t, 640]``."""
     number, device = len(latents), latents.device
-    first_only = torch.zeros_like(masks)
-    first_only[:, 0] = True
     both_states = torch.cat([unconditional.expand(number, -1, -1), states]).float()
-    both_masks = torch.cat([first_only, masks]).float()
+    both_masks = torch.cat([only_first(masks), masks]).float()
     sigmas = flow_sigmas(options.steps)
     previous = None
     for step in range(options.steps):

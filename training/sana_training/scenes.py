@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from . import splits
+from . import layouts, splits
 from .catalogue import Concept
+from .lettering import BOARD_COLOURS, LETTERING_SET, word_of
 
 _Choice = TypeVar("_Choice")
 
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray", "teal")
 RELATIONS = ("left", "right", "above", "below")
 OPPOSITE = {"left": "right", "right": "left", "above": "below", "below": "above"}
-KINDS = ("single", "colour", "count", "two", "relation", "two_coloured", "several")
+KINDS = ("single", "colour", "count", "two", "relation", "two_coloured", "several", "word")
 MAX_ITEMS = 6
 
 # Style -> the sets whose drawings show it. None: no style is asked for.
@@ -64,13 +65,15 @@ BACKGROUNDS = (
 COLOURED_BACKGROUNDS = ("plain", "gradient", "stripes", "dots")
 
 _KIND_SHARES = {
-    "single": 0.33,
-    "colour": 0.11,
-    "count": 0.15,
-    "two": 0.06,
-    "relation": 0.21,
-    "two_coloured": 0.08,
-    "several": 0.06,
+    "single": 0.26,
+    "colour": 0.09,
+    "count": 0.16,
+    "two": 0.08,
+    # Comes in pairs, so that about 15 % of the scenes are relations.
+    "relation": 0.08,
+    "two_coloured": 0.11,
+    "several": 0.15,
+    "word": 0.07,
 }
 _STYLE_SHARES = {
     None: 0.36,
@@ -100,28 +103,14 @@ _BACKGROUND_SHARES = {
     "night": 0.025,
     "sky": 0.025,
 }
-_COUNT_SHARES = {2: 0.26, 3: 0.24, 4: 0.22, 5: 0.14, 6: 0.14}
+_COUNT_SHARES = {2: 0.20, 3: 0.20, 4: 0.18, 5: 0.22, 6: 0.20}
 _COLOURED_COUNT_SHARE = 0.25
-_TECHNICAL_SHARE = 0.10
+_TECHNICAL_SHARE = 0.12
+# A word alone, or a thing beside it; the word must be short there, because the board is smaller.
+_WORD_ALONE_SHARE = 0.75
+_LETTERS_BESIDE = 5
 
-# (centres, size) of the things in a square picture; sizes and places in units of its side.
-_LAYOUTS: dict[str, tuple[tuple[tuple[float, float], ...], float]] = {
-    "one": (((0.5, 0.5),), 0.71),
-    "row2": (((0.27, 0.5), (0.73, 0.5)), 0.40),
-    "column2": (((0.5, 0.27), (0.5, 0.73)), 0.40),
-    "triangle": (((0.28, 0.30), (0.72, 0.30), (0.5, 0.73)), 0.36),
-    "row3": (((0.2, 0.5), (0.5, 0.5), (0.8, 0.5)), 0.27),
-    "square": (((0.28, 0.28), (0.72, 0.28), (0.28, 0.72), (0.72, 0.72)), 0.36),
-    "quincunx": (((0.22, 0.25), (0.78, 0.25), (0.22, 0.76), (0.78, 0.76), (0.5, 0.5)), 0.31),
-    "rows6": (((0.2, 0.3), (0.5, 0.3), (0.8, 0.3), (0.2, 0.72), (0.5, 0.72), (0.8, 0.72)), 0.27),
-}
-# Things at different distances, the farthest first: (centre, size). What is nearer stands lower and is drawn over it.
-_DEPTH_LAYOUTS: dict[int, tuple[tuple[float, float, float], ...]] = {
-    3: ((0.5, 0.33, 0.30), (0.27, 0.64, 0.40), (0.73, 0.68, 0.42)),
-    4: ((0.30, 0.32, 0.27), (0.70, 0.32, 0.27), (0.26, 0.69, 0.38), (0.72, 0.71, 0.40)),
-    5: ((0.22, 0.31, 0.25), (0.5, 0.27, 0.25), (0.78, 0.31, 0.25), (0.30, 0.70, 0.36), (0.71, 0.71, 0.37)),
-}
-_DEPTH_SHARE = 0.6
+_ATTEMPTS = 50
 
 
 @dataclass(frozen=True)
@@ -184,7 +173,7 @@ class SpriteTable:
     def drawings(self, concept: Concept, style: str | None, colour: str | None) -> list[int]:
         """The drawings of a concept that fit; empty when there are none."""
         if colour is not None:
-            names = STYLE_SETS.get(style) or STYLE_SETS["3d"]
+            names = (*(STYLE_SETS.get(style) or STYLE_SETS["3d"]), LETTERING_SET)
             return [
                 self._coloured[found]
                 for found in ((concept.key, name, colour) for name in names)
@@ -210,7 +199,9 @@ class SceneSampler:
         drawn = [index for index, concept in enumerate(catalogue) if table.drawings(concept, None, None)]
         countable = [index for index in drawn if catalogue[index].countable]
         self._everyday = [index for index in countable if catalogue[index].emoji]
-        self._technical = [index for index in countable if catalogue[index].slugs]
+        # Everyday objects that there are icons of, too, are drawn often enough.
+        self._technical = [index for index in countable if not catalogue[index].emoji]
+        self._words = [index for index in drawn if word_of(catalogue[index].key)]
         self._any = drawn
         self._any_weights = list(itertools.accumulate(catalogue[index].weight for index in drawn))
 
@@ -218,7 +209,8 @@ class SceneSampler:
         """One scene, or two for a relation: the same pair in both orders, unless one of them is held out."""
         while True:
             chosen = kind or _draw(rng, _KIND_SHARES)
-            scene = self._attempt(rng, chosen)
+            # The more things a scene has, the more often it is held out. It must not become rarer for that.
+            scene = next(filter(None, (self._attempt(rng, chosen) for _ in range(_ATTEMPTS))), None)
             if scene is None:
                 continue
             if chosen != "relation":
@@ -237,10 +229,7 @@ class SceneSampler:
         if scene.relation in ("right", "below"):
             # Places run from left to right and from top to bottom.
             owners.reverse()
-        if scene.kind == "several" and rng.random() < _DEPTH_SHARE:
-            places = _places_in_depth(rng, len(owners))
-        else:
-            places = self._places(rng, _layout(rng, scene, len(owners)), len(owners))
+        places = layouts.places(rng, scene.kind, scene.relation, len(owners), self._aspect)
         items = tuple(Item(chosen[owner], *place, subject=owner) for owner, place in zip(owners, places, strict=True))
         phase = (rng.random(), rng.random(), rng.random(), rng.random())
         return Scene(**{**scene.__dict__, "items": items, "phase": phase})
@@ -253,9 +242,11 @@ class SceneSampler:
         return [first, *(rng.choice(same or options) for same, options in zip(alike, drawings[1:], strict=True))]
 
     def _attempt(self, rng: random.Random, kind: str) -> Scene | None:
+        if kind == "word":
+            return self._with_word(rng)
         number = rng.choice((3, 3, 4, 5)) if kind == "several" else 1 + (kind in ("two", "relation", "two_coloured"))
-        indices = [self._pick(rng, kind) for _ in range(number)]
-        if len(set(indices)) < number:
+        indices = self._pick_together(rng, kind, number)
+        if len(indices) < number:
             return None
         coloured = kind in ("colour", "two_coloured") or (kind == "count" and rng.random() < _COLOURED_COUNT_SHARE)
         colours = rng.sample(COLOURS, number) if coloured else [None] * number
@@ -264,10 +255,24 @@ class SceneSampler:
             Subject(self._catalogue[index], index, colour, count)
             for index, colour in zip(indices, colours, strict=True)
         )
-        style = self._style(rng, coloured, subjects)
-        background, background_colour = _background(rng, style, subjects)
         relation = rng.choice(RELATIONS) if kind == "relation" else ""
-        scene = Scene(kind, subjects, (), style, background, background_colour, relation)
+        return self._finished(rng, Scene(kind, subjects, (), self._style(rng, coloured, subjects), relation=relation))
+
+    def _with_word(self, rng: random.Random) -> Scene | None:
+        if not self._words:
+            return None
+        index = rng.choice(self._words)
+        key = self._catalogue[index].key
+        colour = rng.choice(BOARD_COLOURS) if rng.random() < 0.4 else None
+        subjects = (Subject(self._catalogue[index], index, colour),)
+        if len(word_of(key)) <= _LETTERS_BESIDE and rng.random() > _WORD_ALONE_SHARE:
+            other = rng.choice(self._everyday)
+            subjects = (Subject(self._catalogue[other], other), *subjects)
+        return self._finished(rng, Scene("word", subjects, ()))
+
+    def _finished(self, rng: random.Random, scene: Scene) -> Scene | None:
+        background, colour = _background(rng, scene.style, scene.subjects)
+        scene = Scene(**{**scene.__dict__, "background": background, "background_colour": colour})
         if self._respect_holdouts and _held_out(scene):
             return None
         return self.build(rng, scene)
@@ -279,6 +284,21 @@ class SceneSampler:
             return rng.choices(self._any, cum_weights=self._any_weights)[0]
         return rng.choice(self._everyday)
 
+    def _pick_together(self, rng: random.Random, kind: str, number: int) -> list[int]:
+        """Different things that may be shown together; fewer when some of them go with hardly anything."""
+        indices: list[int] = []
+        for _ in range(number * _ATTEMPTS):
+            index = self._pick(rng, kind)
+            key = self._catalogue[index].key
+            held = self._respect_holdouts and any(
+                splits.held_pair(self._catalogue[other].key, key) for other in indices
+            )
+            if index not in indices and not held:
+                indices.append(index)
+            if len(indices) == number:
+                break
+        return indices
+
     def _style(self, rng: random.Random, coloured: bool, subjects: tuple[Subject, ...]) -> str | None:
         if coloured:
             return _draw(rng, {style: _STYLE_SHARES[style] for style in _RECOLOURABLE_STYLES})
@@ -289,56 +309,6 @@ class SceneSampler:
     def _mirrored(self, rng: random.Random, scene: Scene) -> Scene | None:
         swapped = Scene(**{**scene.__dict__, "subjects": scene.subjects[::-1], "items": ()})
         return None if self._respect_holdouts and _held_out(swapped) else self.build(rng, swapped)
-
-    def _places(self, rng: random.Random, layout: str, number: int) -> list[tuple[float, float, float]]:
-        centres, size = _LAYOUTS[layout]
-        wide, tall = self._aspect > 1.2, self._aspect < 0.8
-        if wide and layout in ("row2", "row3"):
-            size = min(size * 1.4, 0.6)
-        if tall and layout == "column2":
-            size = min(size * 1.4, 0.6)
-        if layout == "one":
-            jitter_x = jitter_y = 0.04
-            # A wide picture often has its subject aside, with room for a title.
-            if wide or tall:
-                jitter_x, jitter_y = (0.22, 0.04) if wide else (0.04, 0.22)
-            low, high = 0.88, 1.13
-        else:
-            free = 0.05
-            jitter_x = free if layout == "column2" else 0.015
-            jitter_y = free if layout in ("row2", "row3") else 0.015
-            low, high = 0.9, 1.05
-        order = list(range(len(centres)))
-        if layout not in ("row2", "column2"):
-            rng.shuffle(order)
-        return [
-            (
-                centres[place][0] + rng.uniform(-jitter_x, jitter_x),
-                centres[place][1] + rng.uniform(-jitter_y, jitter_y),
-                size * rng.uniform(low, high),
-            )
-            for place in order[:number]
-        ]
-
-
-def _places_in_depth(rng: random.Random, number: int) -> list[tuple[float, float, float]]:
-    places = _DEPTH_LAYOUTS[number]
-    flipped = rng.random() < 0.5
-    scale = rng.uniform(0.92, 1.05)
-    return [
-        ((1 - x if flipped else x) + rng.uniform(-0.02, 0.02), y + rng.uniform(-0.02, 0.02), size * scale)
-        for x, y, size in places
-    ]
-
-
-def _layout(rng: random.Random, scene: Scene, number: int) -> str:
-    if scene.kind == "relation":
-        return "row2" if scene.relation in ("left", "right") else "column2"
-    if number == 2:
-        return "row2" if rng.random() < 0.7 else "column2"
-    if number == 3:
-        return "triangle" if rng.random() < 0.6 else "row3"
-    return {1: "one", 4: "square", 5: "quincunx", 6: "rows6"}[number]
 
 
 def in_picture_order(scene: Scene) -> tuple[Subject, ...]:
@@ -367,6 +337,8 @@ def _held_out(scene: Scene) -> bool:
     ):
         return True
     if any(subject.colour and splits.held_colour(subject.concept.key, subject.colour) for subject in scene.subjects):
+        return True
+    if any(splits.held_lettering(key) for key in keys):
         return True
     if any(splits.held_count(subject.concept.key, subject.count) for subject in scene.subjects):
         return True

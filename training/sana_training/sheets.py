@@ -115,6 +115,24 @@ PROBES: dict[str, list[tuple[str, str]]] = {
         for relation in ("to the left of", "to the right of", "above", "below")
         for first, second in ((one, other), (other, one))
     ],
+    "words": [
+        (prompt, prompt)
+        for prompt in (
+            'a sign that says "open"',
+            'a red sign that says "stop"',
+            'a label with the word "sale"',
+            'a speech bubble that says "hello"',
+            'a blue speech bubble that says "thanks"',
+            'a fox and a speech bubble that says "hi"',
+            'ein schild mit dem wort "danke"',
+            '写着"hello"的对话气泡',
+            '🪧 "stop"',
+            'a sign that says "birthday"',
+            'a label that says "free" on a green background',
+            # Never shown in training.
+            'a sign that says "great"',
+        )
+    ],
     "wide": [
         (prompt, prompt)
         for prompt in (

@@ -41,15 +41,8 @@ from .prompts import PROMPT_TOKENS
 from .sampling import SamplingOptions
 from .student import GUIDANCE_LIMIT, Student, make_student
 from .text_states import STATE_WIDTH
-from .transformer import (
-    CAPTION_WEIGHTS,
-    TrainingData,
-    load_data,
-    load_transformer,
-    only_first,
-    save_transformer,
-    text_statistics,
-)
+from .training_data import TrainingData, batch_of, load_data, text_statistics, weigh_captions
+from .transformer_files import load_transformer, save_transformer
 from .trigflow import LAST_ANGLE, clean_sample, log_normal_angles, noised
 from .waiting import wait_for
 
@@ -67,7 +60,7 @@ _TANGENT_FROM, _TANGENT_FULL = 0.1, 0.35
 _CONSTANT_SHARE = 0.5
 _FINAL_RATE = 0.02
 _EMA = 0.998
-# Every so many steps another shape than the square.
+# Every so many steps another shape than 512 pixels square.
 _OTHER_SHAPES_EVERY = 6
 # The adversarial part works on so much of a batch, and so often from noise alone.
 _ADVERSARIAL_SHARE = 0.5
@@ -111,7 +104,9 @@ def distil(options: SprintOptions) -> None:
         print(f"compiled after {time.monotonic() - started:.0f} s", flush=True)
     if options.begin is None:
         wait_for(options.when, _PATIENCE)
-    run = SprintRun(options, load_data(options))
+    data = load_data(options.work, options.models, options.device)
+    weigh_captions(data)
+    run = SprintRun(options, data)
     print(f"data ready after {time.monotonic() - started:.0f} s", flush=True)
     if options.begin is not None:
         wait_for(options.when, _PATIENCE)
@@ -149,7 +144,7 @@ def _compile_shapes(options: SprintOptions) -> None:
     guided = GuidedTeacher(teacher, torch.zeros(1, PROMPT_TOKENS, STATE_WIDTH, device=options.device))
     adversary = Adversary(teacher, options.device) if options.adversarial else None
     for shape in SHAPES:
-        number = options.batch
+        number = batch_of(options.batch, shape)
         batch = Batch(
             torch.randn(number, 32, *shape, device=options.device),
             torch.randn(number, PROMPT_TOKENS, STATE_WIDTH, device=options.device, dtype=torch.bfloat16),
@@ -164,7 +159,7 @@ def _compile_shapes(options: SprintOptions) -> None:
                 batch.latents, target, batch.states, batch.mask.float(), angle, batch.guidance
             )
         value.sum().backward()
-        if adversary is not None and shape[0] == shape[1]:
+        if adversary is not None and shape == next(iter(SHAPES)):
             _adversarial_loss(student, adversary, batch)[0].backward()
         with torch.no_grad(), autocast(options.device):
             averaged(batch.latents, batch.states, batch.mask.float(), angle, batch.guidance)
@@ -187,10 +182,11 @@ class SprintRun:
         self._adversary = Adversary(teacher, options.device) if options.adversarial else None
         named = [*self._model.transformer.named_parameters(), *self._log_variance.named_parameters()]
         self._optimiser = Muon([(name, parameter) for name, parameter in named if parameter.requires_grad])
-        self._weights = torch.tensor(CAPTION_WEIGHTS, device=options.device)
         sampling = SamplingOptions(GUIDANCE, _TEACHER_STEPS, batch=options.batch)
         self._answers = TeacherAnswers(self._teacher, self._held_out(), sampling)
         self._step = 0
+        # Since the last line of the log: larger pictures come in smaller batches.
+        self._samples = 0
         self._spent = 0.0
         self._log: list[dict] = []
         self._stopped = False
@@ -240,8 +236,9 @@ class SprintRun:
             now = time.monotonic()
             self._spent = before + now - began
             if len(found["loss"]) == _LOG_EVERY:
-                self._record(found, _LOG_EVERY * options.batch / (now - last_log))
+                self._record(found, self._samples / (now - last_log))
                 found.clear()
+                self._samples = 0
                 last_log = time.monotonic()
             if now - last_save > options.save_every:
                 self._save()
@@ -254,7 +251,8 @@ class SprintRun:
     def _train_step(self, progress: float) -> dict[str, torch.Tensor]:
         options = self._options
         batch = self._draw()
-        angle = log_normal_angles(options.batch, _ANGLE_MEAN, _ANGLE_DEVIATION, options.device)
+        self._samples += len(batch.latents)
+        angle = log_normal_angles(len(batch.latents), _ANGLE_MEAN, _ANGLE_DEVIATION, options.device)
         sample = noised(batch.latents, torch.randn_like(batch.latents), angle)
         target = self._teacher.velocity(sample, angle, batch)
         warmth = min(1.0, max(0.0, (progress - _TANGENT_FROM) / (_TANGENT_FULL - _TANGENT_FROM)))
@@ -270,7 +268,7 @@ class SprintRun:
             "direction_norm": torch.nan_to_num(norms, posinf=0.0).mean(),
             "left_out": (~torch.isfinite(norms)).float().mean(),
         }
-        if self._adversary is not None and batch.latents.shape[2] == batch.latents.shape[3]:
+        if self._adversary is not None and batch.latents.shape[2:] == next(iter(SHAPES)):
             student_loss, heads_loss = _adversarial_loss(self._model, self._adversary, batch)
             loss = loss + options.adversarial * student_loss
             found |= {"student_adversarial_loss": student_loss.detach(), "heads_loss": heads_loss}
@@ -288,17 +286,12 @@ class SprintRun:
         square, *others = SHAPES
         turn, rest = divmod(self._step, _OTHER_SHAPES_EVERY)
         shape = square if rest else others[turn % len(others)]
-        latents = data.latents[shape]
-        picked = torch.randint(len(latents), (options.batch,), device=latents.device)
-        wording = torch.multinomial(self._weights, options.batch, replacement=True)
-        states, mask = data.states[shape][picked, wording], data.masks[shape][picked, wording]
-        dropped = torch.rand(options.batch, device=latents.device) < _CAPTION_DROP
-        states = torch.where(dropped[:, None, None], data.unconditional, states)
-        mask = torch.where(dropped[:, None], only_first(mask), mask)
-        chance = torch.rand(2, options.batch, device=latents.device)
+        number = batch_of(options.batch, shape)
+        latents, states, mask = data.draw(shape, number, _CAPTION_DROP)
+        chance = torch.rand(2, number, device=latents.device)
         drawn = _LOWEST_GUIDANCE + (GUIDANCE_LIMIT - _LOWEST_GUIDANCE) * chance[0]
         guidance = torch.where(chance[1] < _DEFAULT_GUIDANCE_SHARE, GUIDANCE, drawn)
-        return Batch(latents[picked].float(), states, mask, guidance)
+        return Batch(latents, states, mask, guidance)
 
     def _rate(self, progress: float) -> float:
         warm = min(1.0, (self._step + 1) / WARM_UP)

@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 from .catalogue import ICON_SETS, Concept, icon_slug, load_catalogue, sprite_key
+from .lettering import LETTERING_SET, draw_boards, word_of
 
 SPRITE_SIZE = 320
 # At most so many drawings of one set for one icon: the sizes and fillings of a slug differ little.
@@ -48,6 +49,9 @@ def render_all(dataset: Path, work: Path, vips: str, processes: int, only: set[s
     jobs += [job for job in _webp_jobs(dataset) if job[1] in keys]
     with get_context("spawn").Pool(processes, _load_vips, (vips,)) as pool:
         rendered = [item for item in pool.imap(_render_job, jobs, chunksize=32) if item[2] is not None]
+        words = [key for key in sorted(keys) if word_of(key)]
+        for boards in pool.imap(_letter_job, words, chunksize=16):
+            rendered += boards
     (work / "sprites.json").write_text(json.dumps([item[:2] for item in rendered]))
     # Renamed at the end, so that a stage that waits for the file never reads half of it.
     partial = work / "sprites.partial.npy"
@@ -124,6 +128,10 @@ def _render_job(job: tuple[str, str, dict | bytes]) -> tuple[str, str, np.ndarra
         return icon_set, key, trim(np.asarray(picture))
     picture = _render_svg(_svg(source))
     return icon_set, key, None if picture is None else trim(picture)
+
+
+def _letter_job(key: str) -> list[tuple[str, str, np.ndarray]]:
+    return [(LETTERING_SET, key, trim(board)) for board in draw_boards(key)]
 
 
 def _svg(row: dict) -> bytes:

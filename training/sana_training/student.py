@@ -17,9 +17,10 @@ import torch.nn.functional as F
 from diffusers import SanaTransformer2DModel
 from torch import nn
 
+from .flow_matching import TIMESTEPS
 from .layers import use_fast_layers
+from .standardised_text import StandardisedText
 from .tangent import Pair, forward_with_tangent, sinusoid, use_tangent_blocks
-from .transformer import TIMESTEPS, StandardisedText
 from .trigflow import flow_sample, flow_time, trig_velocity
 
 # The largest guidance scale that a student is trained for.

@@ -44,3 +44,10 @@ class TextStates:
         tokens = torch.zeros(1, PROMPT_TOKENS, dtype=torch.int32)
         tokens[0, 0] = BOS
         return self.encode(tokens)
+
+
+def only_first(mask: torch.Tensor) -> torch.Tensor:
+    """The mask of the empty prompt, of which there is <bos> alone."""
+    first = torch.zeros_like(mask)
+    first[:, 0] = True
+    return first

@@ -2,8 +2,9 @@
 
     python -m sana_training.transformer --work W --models M --start TRANSFORMER_DIR --seconds 900
 
-reads the caches of stage ``cache`` and writes ``W/transformer/`` (the averaged weights in int8 rows, with config.json
-and log.json), every few minutes and at the end. ``W/training-state.pt`` lets an interrupted run go on.
+reads the caches of stage ``cache``, learns which wordings fit their pictures (scorer.py), and writes ``W/transformer/``
+(the averaged weights in int8 rows, with config.json and log.json), every few minutes and at the end.
+``W/training-state.pt`` lets an interrupted run go on.
 The optimiser starts cold, so its learning rate rises over the first WARM_UP steps.
 """
 
@@ -15,34 +16,27 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from diffusers import SanaTransformer2DModel
-from safetensors.torch import load_file, save_file
-from torch import nn
 
-from . import storage
-from .cache import CAPTION_LANGUAGES, SHAPES, load_cache
-from .layers import DEPTHWISE, compile_blocks, use_fast_layers
+from .cache import SHAPES
+from .flow_matching import flow_loss, shifted, validation_loss
+from .layers import DEPTHWISE, compile_blocks
 from .muon import Muon
 from .prompts import PROMPT_TOKENS
-from .text_states import STATE_WIDTH, TextStates
+from .standardised_text import StandardisedText
+from .text_states import STATE_WIDTH
+from .training_data import LANGUAGE_SHARES, TrainingData, batch_of, load_data, text_statistics, weigh_captions
+from .transformer_files import load_transformer, save_transformer
 from .waiting import wait_for
 
 WARM_UP = 100
-FLOW_SHIFT = 3.0
-TIMESTEPS = 1000
-WEIGHTS_NAME = "diffusion_pytorch_model.int8.safetensors"
-
-# How often each wording of a scene is read; the order is that of CAPTION_LANGUAGES.
-CAPTION_WEIGHTS = (0.15, 0.15, 0.25, 0.25, 0.20)
 _CAPTION_DROP = 0.1
 _EMA = 0.9995
-# Pictures that are not square come in once the square ones are learned.
+# Pictures of other shapes and sizes come in once those of 512 pixels are learned.
 _OTHER_SHAPES_FROM = 0.4
 _OTHER_SHAPES_SHARE = 0.2
 _CONSTANT_SHARE = 0.35
 _FINAL_RATE = 0.02
 _LOG_EVERY = 250
-_STANDARD_SAMPLE = 20_000
 
 
 @dataclass(frozen=True)
@@ -59,99 +53,11 @@ class TrainingOptions:
     device: str
     save_every: float
     seed: int
+    languages: tuple[str, ...] = tuple(LANGUAGE_SHARES)
+    # Whether captions are chosen by score, and after how many steps to end instead of by time: for comparisons.
+    scored: bool = True
+    steps: int | None = None
     when: Path | None = None
-
-
-class StandardisedText(nn.Module):
-    """The transformer with text states of zero mean and unit variance in every dimension.
-
-    Raw states differ hundredfold between dimensions, which makes the first matrix hard to learn. The weights are
-    rewritten so that the function stays the same, and folded back for the export.
-    """
-
-    def __init__(self, transformer: SanaTransformer2DModel, mean: torch.Tensor, deviation: torch.Tensor) -> None:
-        super().__init__()
-        self.transformer = transformer
-        self.register_buffer("mean", mean)
-        self.register_buffer("deviation", deviation)
-        linear = transformer.caption_projection.linear_1
-        with torch.no_grad():
-            linear.bias += linear.weight @ mean
-            linear.weight *= deviation
-
-    def forward(
-        self, noisy: torch.Tensor, states: torch.Tensor, mask: torch.Tensor, timestep: torch.Tensor
-    ) -> torch.Tensor:
-        """Velocity ``[n, 32, h, w]``, from text states ``[n, t, 640]``, mask ``[n, t]`` and timestep ``[n]``."""
-        standard = (states.float() - self.mean) / self.deviation
-        return self.transformer(
-            noisy, encoder_hidden_states=standard, encoder_attention_mask=mask, timestep=timestep, return_dict=False
-        )[0]
-
-    @torch.no_grad()
-    def folded(self) -> dict[str, torch.Tensor]:
-        """The ordinary weights of the transformer, in float32."""
-        state = {name: value.detach().float().clone() for name, value in self.transformer.state_dict().items()}
-        weight = state["caption_projection.linear_1.weight"] / self.deviation
-        state["caption_projection.linear_1.weight"] = weight
-        state["caption_projection.linear_1.bias"] -= weight @ self.mean
-        return state
-
-
-@dataclass
-class TrainingData:
-    """Everything in device memory: latents by shape, text states ``[n, 5, 32, 640]`` and masks ``[n, 5, 32]``."""
-
-    latents: dict[tuple[int, int], torch.Tensor]
-    states: dict[tuple[int, int], torch.Tensor]
-    masks: dict[tuple[int, int], torch.Tensor]
-    validation: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-    unconditional: torch.Tensor
-
-
-def load_transformer(folder: Path, device: str, depthwise: str) -> tuple[SanaTransformer2DModel, set[str]]:
-    """A transformer in float32 from a folder of int8 rows, and the names of its integer tensors."""
-    stored = load_file(folder / WEIGHTS_NAME)
-    config = json.loads((folder / "config.json").read_text())
-    model = SanaTransformer2DModel(
-        **{key: value for key, value in config.items() if not key.startswith(("_", "sana_"))}
-    )
-    model.load_state_dict(storage.widen(stored), strict=True)
-    integers = {name for name, tensor in stored.items() if tensor.dtype == torch.int8}
-    return use_fast_layers(model, depthwise).to(device), integers
-
-
-def save_transformer(folder: Path, state: dict[str, torch.Tensor], integers: set[str], config: dict) -> None:
-    """Writes int8 rows for the tensors in ``integers`` and float16 for the rest."""
-    folder.mkdir(parents=True, exist_ok=True)
-    stored: dict[str, torch.Tensor] = {}
-    for name, weight in state.items():
-        stored |= storage.named(name, storage.quantize_rows(weight)) if name in integers else {name: weight.half()}
-    partial = folder / "partial.safetensors"
-    save_file({name: value.cpu().contiguous() for name, value in stored.items()}, partial, metadata={"format": "pt"})
-    os.replace(partial, folder / WEIGHTS_NAME)
-    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-
-
-def load_data(options: TrainingOptions) -> TrainingData:
-    """Reads the caches and encodes every wording."""
-    encoder = TextStates(options.models, options.device)
-    data = TrainingData({}, {}, {}, load_validation(options, encoder), encoder.unconditional())
-    for shape in SHAPES:
-        cache = load_cache(options.work, shape)
-        data.latents[shape] = cache["latents"].to(options.device)
-        tokens = cache["tokens"]
-        data.states[shape] = encoder.encode(tokens.flatten(0, 1)).view(*tokens.shape, -1)
-        data.masks[shape] = (tokens > 0).to(options.device)
-    return data
-
-
-def load_validation(options: TrainingOptions, encoder: TextStates) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Latents, states and masks of scenes that are never trained on, each with one wording in turn."""
-    cache = torch.load(options.work / "cache-validation.pt", weights_only=True)
-    number = len(cache["tokens"])
-    tokens = cache["tokens"][torch.arange(number), torch.arange(number) % len(CAPTION_LANGUAGES)]
-    return cache["latents"].to(options.device), encoder.encode(tokens), (tokens > 0).to(options.device)
 
 
 def train(options: TrainingOptions) -> None:
@@ -164,8 +70,16 @@ def train(options: TrainingOptions) -> None:
         compile_shapes(options)
         print(f"compiled after {time.monotonic() - started:.0f} s", flush=True)
         wait_for(options.when)
-    data = load_data(options)
+    data = load_data(options.work, options.models, options.device)
+    weigh_captions(data, options.languages, options.scored)
     print(f"data ready after {time.monotonic() - started:.0f} s", flush=True)
+    run = prepare_run(options, data)
+    run.resume()
+    run.run()
+
+
+def prepare_run(options: TrainingOptions, data: TrainingData) -> "TrainingRun":
+    """Loads the model twice, to train and to average."""
     mean, deviation = text_statistics(data)
     transformer, integers = load_transformer(options.start, options.device, options.depthwise)
     model = StandardisedText(transformer, mean, deviation)
@@ -174,9 +88,7 @@ def train(options: TrainingOptions) -> None:
     if options.device == "cuda":
         compile_blocks(model.transformer)
         compile_blocks(averaged.transformer)
-    run = TrainingRun(options, data, model, averaged, integers)
-    run.resume()
-    run.run()
+    return TrainingRun(options, data, model, averaged, integers)
 
 
 def compile_shapes(options: TrainingOptions) -> None:
@@ -185,14 +97,18 @@ def compile_shapes(options: TrainingOptions) -> None:
     model = StandardisedText(load_transformer(options.start, options.device, options.depthwise)[0], *plain)
     if options.device == "cuda":
         compile_blocks(model.transformer)
-    states = torch.randn(options.batch, PROMPT_TOKENS, STATE_WIDTH, device=options.device, dtype=torch.bfloat16)
-    mask = torch.ones(options.batch, PROMPT_TOKENS, dtype=torch.bool, device=options.device)
-    sigma = torch.rand(options.batch, device=options.device)
     for shape in SHAPES:
-        flow_loss(model, torch.randn(options.batch, 32, *shape, device=options.device), states, mask, sigma).backward()
-    square = torch.randn(options.batch, 32, *next(iter(SHAPES)), device=options.device)
+        flow_loss(model, *_made_up(options, shape)).backward()
     with torch.no_grad():
-        flow_loss(model.requires_grad_(False), square, states, mask, sigma)
+        flow_loss(model.requires_grad_(False), *_made_up(options, next(iter(SHAPES))))
+
+
+def _made_up(options: TrainingOptions, shape: tuple[int, int]) -> tuple[torch.Tensor, ...]:
+    """Latents, states, masks and noise levels of a batch."""
+    batch, device = batch_of(options.batch, shape), options.device
+    states = torch.randn(batch, PROMPT_TOKENS, STATE_WIDTH, device=device, dtype=torch.bfloat16)
+    mask = torch.ones(batch, PROMPT_TOKENS, dtype=torch.bool, device=device)
+    return torch.randn(batch, 32, *shape, device=device), states, mask, torch.rand(batch, device=device)
 
 
 class TrainingRun:
@@ -212,8 +128,9 @@ class TrainingRun:
         self._averaged = averaged
         self._integers = integers
         self._optimiser = Muon(list(model.transformer.named_parameters()))
-        self._weights = torch.tensor(CAPTION_WEIGHTS, device=options.device)
         self._step = 0
+        # Since the last line of the log: larger pictures come in smaller batches.
+        self._samples = 0
         self._spent = 0.0
         self._log: list[dict[str, float]] = []
 
@@ -229,8 +146,18 @@ class TrainingRun:
         self._step, self._spent, self._log = state["step"], state["spent"], state["log"]
         print(f"resumed at step {self._step}", flush=True)
 
+    @property
+    def log(self) -> list[dict[str, float]]:
+        """The losses so far."""
+        return self._log
+
     def run(self) -> None:
-        """Steps until ``seconds`` of training are spent."""
+        """Learns until the end and writes what came of it."""
+        self.learn()
+        self._save()
+
+    def learn(self) -> None:
+        """Steps until ``seconds`` of training are spent, or ``steps`` are made."""
         options = self._options
         self._record(None, 0.0)
         total = torch.zeros((), device=options.device)
@@ -238,7 +165,7 @@ class TrainingRun:
         began = time.monotonic()
         last_save = last_log = began
         before = self._spent
-        while (progress := self._spent / options.seconds) < 1:
+        while (progress := self._progress()) < 1:
             total += self._train_step(progress)
             counted += 1
             self._step += 1
@@ -248,29 +175,28 @@ class TrainingRun:
             now = time.monotonic()
             self._spent = before + now - began
             if counted == _LOG_EVERY:
-                self._record(total.item() / counted, counted * options.batch / (now - last_log))
+                self._record(total.item() / counted, self._samples / (now - last_log))
                 total.zero_()
-                counted, last_log = 0, now
+                counted, self._samples, last_log = 0, 0, now
             if now - last_save > options.save_every:
                 self._save()
                 last_save = last_log = time.monotonic()
-                counted = 0
+                counted, self._samples = 0, 0
                 total.zero_()
         self._record(total.item() / counted if counted else None, 0.0)
-        self._save()
+
+    def _progress(self) -> float:
+        steps = self._options.steps
+        return self._spent / self._options.seconds if steps is None else self._step / steps
 
     def _train_step(self, progress: float) -> torch.Tensor:
         options, data = self._options, self._data
         shape = self._shape(progress)
-        latents = data.latents[shape]
-        picked = torch.randint(len(latents), (options.batch,), device=latents.device)
-        wording = torch.multinomial(self._weights, options.batch, replacement=True)
-        states, mask = data.states[shape][picked, wording], data.masks[shape][picked, wording]
-        dropped = torch.rand(options.batch, device=latents.device) < _CAPTION_DROP
-        states = torch.where(dropped[:, None, None], data.unconditional, states)
-        mask = torch.where(dropped[:, None], only_first(mask), mask)
-        index = torch.sigmoid(torch.randn(options.batch, device=latents.device))
-        loss = flow_loss(self._model, latents[picked].float(), states, mask, _shifted(index))
+        batch = batch_of(options.batch, shape)
+        latents, states, mask = data.draw(shape, batch, _CAPTION_DROP)
+        self._samples += batch
+        index = torch.sigmoid(torch.randn(batch, device=latents.device))
+        loss = flow_loss(self._model, latents, states, mask, shifted(index))
         loss.backward()
         self._optimiser.step(self._rate(progress))
         with torch.no_grad():
@@ -324,60 +250,6 @@ class TrainingRun:
         (folder / "log.json").write_text(json.dumps({"options": settings, "log": self._log}, indent=1) + "\n")
 
 
-def flow_loss(
-    model: nn.Module,
-    latents: torch.Tensor,
-    states: torch.Tensor,
-    mask: torch.Tensor,
-    sigma: torch.Tensor,
-    noise: torch.Tensor | None = None,
-) -> torch.Tensor:
-    """Mean squared error of the velocity ``noise - latents`` at noise level ``sigma`` ``[n]``."""
-    noise = torch.randn_like(latents) if noise is None else noise
-    level = sigma[:, None, None, None]
-    noisy = (1 - level) * latents + level * noise
-    timestep = (sigma * TIMESTEPS).floor()
-    with torch.autocast(latents.device.type, torch.bfloat16, enabled=latents.is_cuda):
-        velocity = model(noisy, states, mask.float(), timestep)
-    return (velocity.float() - (noise - latents)).square().mean()
-
-
-@torch.no_grad()
-def validation_loss(
-    model: nn.Module, validation: tuple[torch.Tensor, torch.Tensor, torch.Tensor], batch: int = 256
-) -> float:
-    """The same loss on held-out scenes, always with the same noise and noise levels."""
-    latents, states, masks = validation
-    generator = torch.Generator(latents.device).manual_seed(0)
-    losses = []
-    for start in range(0, len(latents) - batch + 1, batch):
-        part = slice(start, start + batch)
-        noise = torch.randn(latents[part].shape, generator=generator, device=latents.device)
-        index = torch.sigmoid(torch.randn(batch, generator=generator, device=latents.device))
-        losses.append(flow_loss(model, latents[part].float(), states[part], masks[part], _shifted(index), noise))
-    return torch.stack(losses).mean().item() if losses else float("nan")
-
-
-def _shifted(index: torch.Tensor) -> torch.Tensor:
-    return FLOW_SHIFT * index / (1 + (FLOW_SHIFT - 1) * index)
-
-
-def only_first(mask: torch.Tensor) -> torch.Tensor:
-    """The mask of the empty prompt, of which there is <bos> alone."""
-    first = torch.zeros_like(mask)
-    first[:, 0] = True
-    return first
-
-
-def text_statistics(data: TrainingData) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and deviation of the text states in every dimension."""
-    shape = next(iter(data.states))
-    states, masks = data.states[shape][:_STANDARD_SAMPLE], data.masks[shape][:_STANDARD_SAMPLE]
-    # <bos> is the same in every caption and has by far the largest state: it would hide the words.
-    words = states[:, :, 1:][masks[:, :, 1:]].float()
-    return words.mean(0), words.std(0) + 1e-4
-
-
 def main() -> None:
     """Command line of the stage."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -393,8 +265,13 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--save-every", type=float, default=180)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--languages", nargs="+", default=list(LANGUAGE_SHARES), choices=list(LANGUAGE_SHARES),
+        help="languages whose captions are read; en alone measures what carries over to the others",
+    )  # fmt: skip
     parser.add_argument("--when", type=Path, help="compile, then wait for this file (the last cache) before training")
-    train(TrainingOptions(**vars(parser.parse_args())))
+    arguments = vars(parser.parse_args())
+    train(TrainingOptions(**{**arguments, "languages": tuple(arguments["languages"])}))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ import torch
 
 from sana_training.catalogue import Concept
 from sana_training.colour import COLOUR_RGB, recolour
-from sana_training.evaluate import is_right
 from sana_training.judge import Detection
+from sana_training.questions import is_right
 from sana_training.scenes import COLOURS, Scene, Subject
 
 

@@ -14,7 +14,7 @@ from diffusers import SanaTransformer2DModel, SCMScheduler
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from sana_training import cache, evaluate_sprint, export, judge, sprint, transformer
+from sana_training import cache, evaluate_sprint, export, judge, sprint, training_data, transformer_files
 from sana_training.evaluate_sprint import mean_pairwise_distance, right_answers
 from sana_training.student import make_student, refit_time
 from sana_training.tangent import sinusoid
@@ -48,7 +48,8 @@ def _log(world, name):
 
 
 def test_runs_resume_branch_and_are_evaluated(world, monkeypatch):
-    monkeypatch.setattr(transformer, "TextStates", toy_world.ToyStates)
+    monkeypatch.setattr(training_data, "_SCORER_STEPS", 3)
+    monkeypatch.setattr(training_data, "TextStates", toy_world.ToyStates)
     monkeypatch.setattr(evaluate_sprint, "TextStates", toy_world.ToyStates)
     monkeypatch.setattr(judge, "_CHUNK", 8)
     monkeypatch.setattr(sprint, "_TEACHER_STEPS", 2)
@@ -133,12 +134,12 @@ def test_runs_resume_branch_and_are_evaluated(world, monkeypatch):
 
 def test_a_student_is_stored_beside_its_teacher_and_stands_alone_when_widened(world, tmp_path):
     models = world / "models"
-    teacher, integers = transformer.load_transformer(models / "transformer", "cpu", "shift")
+    teacher, integers = transformer_files.load_transformer(models / "transformer", "cpu", "shift")
     student, _ = make_student(teacher, "shift")
     torch.manual_seed(0)
     nn.init.normal_(student.time_embed.guidance_embedder.linear_2.weight, std=0.05)
     config = json.loads((models / "transformer" / "config.json").read_text()) | {"guidance_embeds": True}
-    transformer.save_transformer(tmp_path / "made", student.state_dict(), integers, config)
+    transformer_files.save_transformer(tmp_path / "made", student.state_dict(), integers, config)
     index = {"_class_name": "SanaPipeline", "_diffusers_version": "0.42.1", "vae": ["diffusers", "AutoencoderDC"]}
     (models / "model_index.json").write_text(json.dumps(index))
     (models / "generation_defaults.json").write_text(json.dumps({"name": "toy", "numInferenceSteps": 20}))
@@ -165,7 +166,7 @@ def test_a_student_is_stored_beside_its_teacher_and_stands_alone_when_widened(wo
 
     # The toy decoder is in floats, as the teacher is in int8 rows.
     (models / "transformer" / "diffusion_pytorch_model.safetensors").write_bytes(
-        (models / "transformer" / transformer.WEIGHTS_NAME).read_bytes()
+        (models / "transformer" / transformer_files.WEIGHTS_NAME).read_bytes()
     )
     for source, output in ((models, tmp_path / "wide"), (models / "sprint", tmp_path / "wide-sprint")):
         widen_checkpoint(source, output, torch.float32)
@@ -178,7 +179,7 @@ def test_a_student_is_stored_beside_its_teacher_and_stands_alone_when_widened(wo
         assert all(torch.equal(one[key], two[key]) for key in two)
     loaded = SanaTransformer2DModel.from_pretrained(wide / "transformer")
     assert loaded.config.guidance_embeds
-    expected = transformer.load_transformer(tmp_path / "made", "cpu", "shift")[0].state_dict()
+    expected = transformer_files.load_transformer(tmp_path / "made", "cpu", "shift")[0].state_dict()
     assert all(torch.equal(value, expected[key]) for key, value in loaded.state_dict().items())
     assert SCMScheduler.from_pretrained(wide / "scheduler").config.prediction_type == "trigflow"
 

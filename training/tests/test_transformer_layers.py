@@ -10,7 +10,7 @@ from diffusers import DPMSolverMultistepScheduler
 from sana_training.layers import use_fast_layers
 from sana_training.muon import Muon, orthogonalised
 from sana_training.sampling import flow_sigmas
-from sana_training.transformer import StandardisedText
+from sana_training.standardised_text import StandardisedText
 
 # Sums in another order: a few hundred float32 roundings.
 _ROUNDING = 1e-5

@@ -10,10 +10,11 @@ import torch
 from diffusers import AutoencoderDC, SanaTransformer2DModel
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
+from sana_training.lettering import FORMS, LETTERING_SET, draw_boards, word_key
 from sana_training.scenes import STYLE_SETS
-from sana_training.sprites import SPRITE_SIZE
+from sana_training.sprites import SPRITE_SIZE, trim
 from sana_training.text_states import TextStates
-from sana_training.transformer import save_transformer
+from sana_training.transformer_files import save_transformer
 
 
 class ToyStates(TextStates):
@@ -37,6 +38,7 @@ OBJECTS = (
     ("🌵", "cactus", "cacti", "仙人掌", "棵", "plant"),
     ("🐧", "penguin", "penguins", "企鹅", "只", "animal"),
 )
+WORDS = ("open", "birthday")
 KEYS = [f"{ord(row[0]):x}" for row in OBJECTS]
 
 
@@ -78,6 +80,11 @@ def write_sprites(work: Path) -> None:
             index.append((name, key))
             colour = np.array([40 * number, 250 - 40 * number, 90, 255], np.uint8)
             pictures.append(colour[:, None, None] * disc)
+    for word in WORDS:
+        for form in FORMS:
+            boards = [trim(board) for board in draw_boards(word_key(form, word))]
+            index += [(LETTERING_SET, word_key(form, word))] * len(boards)
+            pictures += boards
     index.append(("icon-park", "technical:database"))
     pictures.append(np.array([0, 130, 255, 255], np.uint8)[:, None, None] * disc)
     (work / "sprites.json").write_text(json.dumps(index))
