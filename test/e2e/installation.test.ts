@@ -14,8 +14,12 @@ describe("the packaged extension in a real VS Code", { skip: missingParts() }, (
 
   it("offers its log in the palette and opens it", async () => {
     const { page } = workbench;
-    await runCommand(page, "Sana: Show Log");
-    await page.locator(".part.panel select option:checked", { hasText: "Sana" }).first().waitFor({ state: "attached" });
+    const shown = page.locator(".part.panel select option:checked", { hasText: "Sana" }).first();
+    // A log that was created a moment ago, by this very command, is sometimes not opened the first time.
+    await gesture(page, async () => {
+      await runCommand(page, "Sana: Show Log");
+      await shown.waitFor({ state: "attached", timeout: GESTURE_MS });
+    });
   });
 
   it("leaves the window as it is for who only writes", async () => {
