@@ -13,7 +13,7 @@ export interface Wish {
 export async function wish(panel: FrameLocator, { prompt, seed, style = "None" }: Wish): Promise<void> {
   const styles = panel.locator('vscode-dropdown[aria-label="Style"]');
   await styles.click();
-  await styles.locator("vscode-option", { hasText: style }).click();
+  await styles.getByRole("option", { name: style, exact: true }).click();
   await fillForm(panel, { Seed: String(seed) });
   await ask(panel, prompt);
 }

@@ -4,12 +4,11 @@ import { draw, wish, type Wish } from "./panel-actions";
 import { around, openStage, shoot, type Screenshot } from "./stage";
 
 const FINISHED: readonly Wish[] = [
-  { prompt: "a castle on a green meadow", seed: 1 },
-  { prompt: "三只猫", seed: 1, style: "Cartoon" },
-  { prompt: "a penguin on a pink background", seed: 1 },
-  { prompt: "🚀 under a starry night sky", seed: 1 },
+  { prompt: "a cute robot", seed: 1 },
+  { prompt: "三只猫", seed: 1 },
+  { prompt: "an owl under a starry night sky", seed: 1 },
 ];
-const RUNNING: Wish = { prompt: "an owl under a starry night sky", seed: 1 };
+const RUNNING: Wish = { prompt: "a penguin on a pink background", seed: 1 };
 
 /** The panel with pictures in a dark theme, and in the middle of a picture in a light one. */
 export async function showPanel(): Promise<Screenshot[]> {
