@@ -11,8 +11,6 @@ import { openFile, openWorkbench, runCommand, type Workbench } from "./workbench
 const MANIFEST = "sana.assets.json";
 // A picture with a cold start on two busy cores; what takes longer hangs.
 const WAIT_MS = 90_000;
-// One with a warm start, or a cold one on idle cores.
-const PICTURE_MS = 20_000;
 const SMALL = { steps: 2, width: 64, height: 64 };
 
 /** A manifest with an asset a line. */
@@ -74,11 +72,10 @@ describe("workspace assets in a real VS Code", { skip: missingParts() }, () => {
   });
 
   it("are made one by one from above their entry, and shown", async () => {
-    // A lens that is drawn anew while it is clicked loses the click; a picture that is there is not made twice.
     await gesture(page, async () => {
-      await lens(page, "Generate").first().click({ timeout: GESTURE_MS });
-      await until(() => existsSync(path("fox.png")), PICTURE_MS);
+      await (await topmost(lens(page, "Generate"))).click({ timeout: GESTURE_MS });
     });
+    await until(() => existsSync(path("fox.png")), WAIT_MS);
     await problem(page, "Missing: fox.png").waitFor({ state: "detached" });
     await lens(page, "Open").waitFor();
     assert.ok(!existsSync(path("一只猫.png")));
@@ -171,6 +168,13 @@ function problem(page: Page, text: string): Locator {
 
 function lens(page: Page, title: string): Locator {
   return page.locator(".codelens-decoration a", { hasText: title });
+}
+
+/** The one that is highest in the window: the order of lenses in the page is not that of the lines they stand above. */
+async function topmost(lenses: Locator): Promise<Locator> {
+  const all = await lenses.all();
+  const heights = await Promise.all(all.map(async (one) => (await one.boundingBox())?.y ?? Infinity));
+  return lenses.nth(heights.indexOf(Math.min(...heights)));
 }
 
 function toast(page: Page, text: string | RegExp): Locator {
