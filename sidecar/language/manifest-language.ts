@@ -1,12 +1,15 @@
 import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import * as v from "valibot";
 import {
   CodeLensRefreshRequest,
   DidChangeWatchedFilesNotification,
   TextDocuments,
   TextDocumentSyncKind,
+  type CodeLens,
   type Connection,
   type Diagnostic,
+  type Hover,
   type InitializeParams,
   type ServerCapabilities,
 } from "vscode-languageserver/node";
@@ -18,7 +21,7 @@ import { planAssets, type PlanContext } from "../assets/plan";
 import { SanaError } from "../errors";
 import { AssetsSettingsNotification, MANIFEST_NAME, type AssetsLabels, type AssetsSettings } from "../protocol";
 import { originOf, type Log } from "../server/log";
-import { parseParams } from "../server/requests";
+import { onRequest, parseParams } from "../server/requests";
 import { AssetModels } from "./asset-models";
 import { codeLensesOf } from "./code-lenses";
 import { diagnosticsOf } from "./diagnostics";
@@ -41,6 +44,20 @@ interface Tracked {
   /** Raised with each look at it; an older look than the last one does not count. */
   look: number;
 }
+
+const uinteger = v.pipe(v.number("must be a number"), v.safeInteger("must be a whole number"), v.minValue(0));
+const InDocument = v.object({ textDocument: v.object({ uri: v.string("must be a text") }) });
+const AtPosition = v.object({ ...InDocument.entries, position: v.object({ line: uinteger, character: uinteger }) });
+const CodeLensesRequest = {
+  method: "textDocument/codeLens",
+  params: InDocument,
+  result: v.custom<CodeLens[]>(Array.isArray),
+} as const;
+const HoverRequest = {
+  method: "textDocument/hover",
+  params: AtPosition,
+  result: v.custom<Hover | null>(() => true),
+} as const;
 
 /** The language server of sana.assets.json: diagnostics, code lenses and hovers, which follow the text and the disk. */
 export class ManifestLanguage {
@@ -84,13 +101,20 @@ export class ManifestLanguage {
       this.settings = parseParams(AssetsSettingsNotification.params, params);
       this.lookAtAllSoon();
     });
-    connection.onCodeLens(({ textDocument }) => {
-      const view = this.currentView(textDocument.uri);
-      return view && this.client ? codeLensesOf(view, this.client.labels) : [];
+    const { log } = options;
+    onRequest(connection, CodeLensesRequest, {
+      log,
+      answer: ({ textDocument }) => {
+        const view = this.currentView(textDocument.uri);
+        return Promise.resolve(view && this.client ? codeLensesOf(view, this.client.labels) : []);
+      },
     });
-    connection.onHover(({ textDocument, position }) => {
-      const view = this.currentView(textDocument.uri);
-      return view && this.client ? hoverAt(view, position, this.client.labels) : null;
+    onRequest(connection, HoverRequest, {
+      log,
+      answer: ({ textDocument, position }) => {
+        const view = this.currentView(textDocument.uri);
+        return Promise.resolve(view && this.client ? hoverAt(view, position, this.client.labels) : null);
+      },
     });
   }
 
