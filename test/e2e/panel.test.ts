@@ -170,7 +170,10 @@ describe("the panel in a real VS Code", { skip: missingParts() }, () => {
     // So many steps that the reload is surely in the middle of them.
     await fillForm(panel, { "Number of images": "1", Steps: "500", Width: "256", Height: "256" });
     await ask(panel, "a blue house");
-    await panel.getByText(/^Step \d+ of 500$/).first().waitFor({ timeout: PICTURE_MS });
+    await panel
+      .getByText(/^Step \d+ of 500$/)
+      .first()
+      .waitFor({ timeout: PICTURE_MS });
     await page.reload();
     panel = panelOf(page);
     await panel.getByText("The window was closed or reloaded before the picture was finished.").waitFor();
@@ -178,7 +181,10 @@ describe("the panel in a real VS Code", { skip: missingParts() }, () => {
     assert.equal(await fieldOf(panel, "Steps").inputValue(), "500");
     await pictureCount(panel, before);
     await buttonOf(panel, "Try Again").click();
-    await panel.getByText(/^Step \d+ of 500$/).first().waitFor({ timeout: PICTURE_MS });
+    await panel
+      .getByText(/^Step \d+ of 500$/)
+      .first()
+      .waitFor({ timeout: PICTURE_MS });
     await buttonOf(panel, "Cancel").click();
     await panel.locator(".tile.stopped").waitFor();
   });
