@@ -3,8 +3,8 @@ import { describe, it } from "node:test";
 import { destinationOf, isInside, linkPath, type DestinationRequest } from "../../../extension/insert/destination";
 
 const NOTE: DestinationRequest = {
-  documentPath: "/work/docs/deep/note.md",
-  workspacePath: "/work",
+  documentPath: "/project/docs/deep/note.md",
+  workspacePath: "/project",
   fileName: "fox.png",
   outputFolder: "",
   copyFilesDestination: {},
@@ -17,44 +17,44 @@ function destination(changed: Partial<DestinationRequest>): string {
 
 describe("the destination of a document's picture", () => {
   it("is beside the document where nothing is set", () => {
-    assert.equal(destination({}), "/work/docs/deep/fox.png");
+    assert.equal(destination({}), "/project/docs/deep/fox.png");
   });
 
   it("follows sana.outputFolder first", () => {
     const copyFilesDestination = { "**/*": "elsewhere/" };
     for (const [outputFolder, expected] of [
-      ["images", "/work/docs/deep/images/fox.png"],
-      [" ./images/ ", "/work/docs/deep/images/fox.png"],
-      ["${fileDirname}/images", "/work/docs/deep/images/fox.png"],
-      ["${workspaceFolder}/assets", "/work/assets/fox.png"],
-      ["${fileBasenameNoExtension}.assets", "/work/docs/deep/note.assets/fox.png"],
+      ["images", "/project/docs/deep/images/fox.png"],
+      [" ./images/ ", "/project/docs/deep/images/fox.png"],
+      ["${fileDirname}/images", "/project/docs/deep/images/fox.png"],
+      ["${workspaceFolder}/assets", "/project/assets/fox.png"],
+      ["${fileBasenameNoExtension}.assets", "/project/docs/deep/note.assets/fox.png"],
       ["/pictures", "/pictures/fox.png"],
       ["C:\\Pictures\\Sana", "/c:/Pictures/Sana/fox.png"],
-      ["..\\images", "/work/docs/images/fox.png"],
-      ["${unknown}", "/work/docs/deep/${unknown}/fox.png"],
+      ["..\\images", "/project/docs/images/fox.png"],
+      ["${unknown}", "/project/docs/deep/${unknown}/fox.png"],
     ] as const) {
       assert.equal(destination({ outputFolder, copyFilesDestination }), expected, outputFolder);
     }
     assert.equal(
       destination({ outputFolder: "${workspaceFolder}/a", workspacePath: null }),
-      "/work/docs/deep/a/fox.png",
+      "/project/docs/deep/a/fox.png",
     );
   });
 
   it("follows markdown.copyFiles.destination", () => {
     for (const [value, expected] of [
-      ["images/", "/work/docs/deep/images/fox.png"],
-      ["images/${fileName}", "/work/docs/deep/images/fox.png"],
-      ["", "/work/docs/deep/fox.png"],
-      ["/images/", "/work/images/fox.png"],
-      ["/images/${documentBaseName}/${fileName}", "/work/images/note/fox.png"],
-      ["${documentWorkspaceFolder}/${documentRelativeDirName}/x-${fileName}", "/work/docs/deep/x-fox.png"],
-      ["${documentDirName}/${documentFileName}.d/pic.${fileExtName}", "/work/docs/deep/note.md.d/pic.png"],
-      ["${documentBaseName/n(.*)/$1/}/", "/work/docs/deep/ote/fox.png"],
-      ["${documentRelativeDirName/docs\\/(.*)/x\\/$1/}/", "/work/docs/deep/x/deep/fox.png"],
-      ["${documentBaseName/(/x/}/", "/work/docs/deep/note/fox.png"],
-      ["\\${fileName}/", "/work/docs/deep/${fileName}/fox.png"],
-      ["${toString}/", "/work/docs/deep/${toString}/fox.png"],
+      ["images/", "/project/docs/deep/images/fox.png"],
+      ["images/${fileName}", "/project/docs/deep/images/fox.png"],
+      ["", "/project/docs/deep/fox.png"],
+      ["/images/", "/project/images/fox.png"],
+      ["/images/${documentBaseName}/${fileName}", "/project/images/note/fox.png"],
+      ["${documentWorkspaceFolder}/${documentRelativeDirName}/x-${fileName}", "/project/docs/deep/x-fox.png"],
+      ["${documentDirName}/${documentFileName}.d/pic.${fileExtName}", "/project/docs/deep/note.md.d/pic.png"],
+      ["${documentBaseName/n(.*)/$1/}/", "/project/docs/deep/ote/fox.png"],
+      ["${documentRelativeDirName/docs\\/(.*)/x\\/$1/}/", "/project/docs/deep/x/deep/fox.png"],
+      ["${documentBaseName/(/x/}/", "/project/docs/deep/note/fox.png"],
+      ["\\${fileName}/", "/project/docs/deep/${fileName}/fox.png"],
+      ["${toString}/", "/project/docs/deep/${toString}/fox.png"],
     ] as const) {
       assert.equal(destination({ copyFilesDestination: { "**/*.md": value } }), expected, value);
     }
@@ -64,7 +64,7 @@ describe("the destination of a document's picture", () => {
     );
     assert.equal(
       destination({ copyFilesDestination: { "*": "/images/" }, workspacePath: null }),
-      "/work/docs/deep/images/fox.png",
+      "/project/docs/deep/images/fox.png",
     );
   });
 
@@ -75,23 +75,23 @@ describe("the destination of a document's picture", () => {
       asked.push(glob);
       return glob === "**/deep/*.md";
     };
-    assert.equal(destination({ copyFilesDestination, matches }), "/work/docs/deep/c/fox.png");
-    assert.deepEqual(asked, ["/work/docs/*.md", "**/*.txt", "**/deep/*.md"]);
-    assert.equal(destination({ copyFilesDestination: { "/x": "a/" }, workspacePath: null }), "/work/docs/deep/fox.png");
+    assert.equal(destination({ copyFilesDestination, matches }), "/project/docs/deep/c/fox.png");
+    assert.deepEqual(asked, ["/project/docs/*.md", "**/*.txt", "**/deep/*.md"]);
+    assert.equal(destination({ copyFilesDestination: { "/x": "a/" }, workspacePath: null }), "/project/docs/deep/fox.png");
   });
 });
 
 describe("paths", () => {
   it("are inside a folder or not", () => {
-    assert.ok(isInside("/work/a/x.png", "/work"));
-    assert.ok(isInside("/work/..a/x.png", "/work"));
-    assert.ok(isInside("/work", "/work"));
-    for (const path of ["/work2/x.png", "/x.png", "/work/../x.png", "/"]) assert.ok(!isInside(path, "/work"), path);
+    assert.ok(isInside("/project/a/x.png", "/project"));
+    assert.ok(isInside("/project/..a/x.png", "/project"));
+    assert.ok(isInside("/project", "/project"));
+    for (const path of ["/work2/x.png", "/x.png", "/project/../x.png", "/"]) assert.ok(!isInside(path, "/project"), path);
   });
 
   it("lead from a document to a file", () => {
-    assert.equal(linkPath("/work/docs/note.md", "/work/docs/fox.png"), "fox.png");
-    assert.equal(linkPath("/work/docs/note.md", "/work/images/fox.png"), "../images/fox.png");
+    assert.equal(linkPath("/project/docs/note.md", "/project/docs/fox.png"), "fox.png");
+    assert.equal(linkPath("/project/docs/note.md", "/project/images/fox.png"), "../images/fox.png");
     assert.equal(linkPath("/c:/work/note.md", "/c:/work/a b/fox.png"), "a b/fox.png");
   });
 });
