@@ -77,7 +77,10 @@ describe("the destination of a document's picture", () => {
     };
     assert.equal(destination({ copyFilesDestination, matches }), "/project/docs/deep/c/fox.png");
     assert.deepEqual(asked, ["/project/docs/*.md", "**/*.txt", "**/deep/*.md"]);
-    assert.equal(destination({ copyFilesDestination: { "/x": "a/" }, workspacePath: null }), "/project/docs/deep/fox.png");
+    assert.equal(
+      destination({ copyFilesDestination: { "/x": "a/" }, workspacePath: null }),
+      "/project/docs/deep/fox.png",
+    );
   });
 });
 
@@ -86,7 +89,8 @@ describe("paths", () => {
     assert.ok(isInside("/project/a/x.png", "/project"));
     assert.ok(isInside("/project/..a/x.png", "/project"));
     assert.ok(isInside("/project", "/project"));
-    for (const path of ["/work2/x.png", "/x.png", "/project/../x.png", "/"]) assert.ok(!isInside(path, "/project"), path);
+    for (const path of ["/project2/x.png", "/x.png", "/project/../x.png", "/"])
+      assert.ok(!isInside(path, "/project"), path);
   });
 
   it("lead from a document to a file", () => {
