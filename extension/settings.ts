@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import type { GenerateParams } from "../sidecar/protocol";
+import type { LiveMode } from "./panel/panel-messages";
 
 /** What every picture of the extension is made with unless something else is chosen for it. */
 export function pictureSettings(): Pick<GenerateParams, "model" | "provider" | "precision" | "metadata"> {
@@ -32,4 +33,14 @@ export function modelFolders(): readonly string[] {
 export function serveArguments(): readonly string[] {
   const minutes = vscode.workspace.getConfiguration("sana").get<number>("idleMinutes", 10);
   return ["--idle-minutes", String(minutes)];
+}
+
+/** `sana.livePreview`: whether a quick picture follows the typing in the panel. */
+export function liveMode(): LiveMode {
+  const mode = vscode.workspace.getConfiguration("sana").get<string>("livePreview");
+  return mode === "on" || mode === "off" ? mode : "auto";
+}
+
+export async function setLiveMode(mode: LiveMode): Promise<void> {
+  await vscode.workspace.getConfiguration("sana").update("livePreview", mode, vscode.ConfigurationTarget.Global);
 }

@@ -5,6 +5,7 @@ import { duration, gigabytes } from "./format";
 import type { FormHandlers } from "./handlers";
 import { ICONS } from "./icons";
 import { l10n } from "./l10n";
+import { isLive } from "./live";
 import { createModelChoice } from "./model-choice";
 import { drawSeed } from "./reuse";
 import { createSizePicker } from "./size-picker";
@@ -69,6 +70,8 @@ export function createFormView(handlers: FormHandlers) {
 
   const generate = button({ label: l10n.t("Generate"), kind: "primary" }, handlers.generate);
   generate.title = l10n.t("Generate ({0})", navigator.platform.startsWith("Mac") ? "⌘↵" : "Ctrl+Enter");
+  const live = checkbox({ label: l10n.t("Live preview") }, handlers.setLive);
+  live.element.title = l10n.t("Shows a quick picture of the prompt whenever the typing pauses");
   const cost = element("p", { className: "cost", attributes: { "aria-live": "polite" } });
 
   const more = element(
@@ -91,7 +94,7 @@ export function createFormView(handlers: FormHandlers) {
       size.element,
       element("div", { className: "row" }, style.element, count.element),
       model.state,
-      element("div", { className: "actions" }, generate, cost),
+      element("div", { className: "actions" }, generate, live.element, cost),
       more,
     ),
     focusPrompt(): void {
@@ -116,6 +119,7 @@ export function createFormView(handlers: FormHandlers) {
       }
       seed.set(form.seed);
       lock.set(form.seedLocked);
+      live.set(isLive(state));
       model.update(state);
       start.update(state);
       updateCost(cost, state);

@@ -4,6 +4,7 @@ import type { Form, Job, Picture, PictureAction } from "../extension/panel/panel
 export interface FormHandlers {
   readonly change: (form: Partial<Form>) => void;
   readonly generate: () => void;
+  readonly setLive: (live: boolean) => void;
   readonly chooseEarlierPrompt: () => void;
   readonly chooseStartImage: () => void;
   readonly loadModels: () => void;

@@ -6,9 +6,11 @@ import {
   type PageMessage,
   type Picture,
 } from "../extension/panel/panel-messages";
+import { watchBattery } from "./battery";
 import { element, setText } from "./dom";
 import { createFormView } from "./form-view";
 import { l10n } from "./l10n";
+import { liveForm } from "./live";
 import { createNoticeView } from "./notice-view";
 import { announcement } from "./progress-texts";
 import { drawSeed, variationsOf } from "./reuse";
@@ -16,6 +18,7 @@ import { createStageView } from "./stage-view";
 import { chosenModel, INITIAL_STATE, isJob, isPending, reduce, type Action, type State } from "./state";
 import { sizeOf, sizeProblem } from "./sizes";
 import { createStripView } from "./strip-view";
+import { createTypingPause } from "./typing-pause";
 
 declare function acquireVsCodeApi(): {
   postMessage(message: PageMessage): void;
@@ -33,10 +36,19 @@ const remembered = parseMessage(Form, vscode.getState());
 let state: State = remembered === null ? INITIAL_STATE : { ...INITIAL_STATE, form: remembered };
 let formTimer: number | undefined;
 let frame: number | undefined;
+/** The form that the live picture was last asked for with. */
+let followed = "";
+const typing = createTypingPause(followForm);
 
 const form = createFormView({
   change: changeForm,
   generate,
+  setLive: (live) => {
+    dispatch({ type: "liveMode", mode: live ? "on" : "off" });
+    send({ type: "setLive", live });
+    followed = "";
+    typing.changed();
+  },
   chooseEarlierPrompt: () => {
     send({ type: "chooseEarlierPrompt" });
   },
@@ -108,6 +120,9 @@ addEventListener("message", receive);
 addEventListener("keydown", onKey);
 update();
 send({ type: "ready", form: remembered });
+void watchBattery((onBattery) => {
+  dispatch({ type: "battery", onBattery });
+});
 
 function send(message: PageMessage): void {
   vscode.postMessage(message);
@@ -148,6 +163,17 @@ function changeForm(change: Partial<Form>): void {
   formTimer = setTimeout(() => {
     send({ type: "formChanged", form: state.form });
   }, FORM_DELAY_MS);
+  typing.changed();
+}
+
+/** Asks for the live picture of the form as it is now, once. */
+function followForm(): void {
+  const wanted = liveForm(state);
+  const text = JSON.stringify(wanted);
+  if (wanted === null || text === followed) return;
+  followed = text;
+  dispatch({ type: "following" });
+  send({ type: "followForm", form: wanted });
 }
 
 function generate(): void {
@@ -165,7 +191,8 @@ function generate(): void {
     dispatch({ type: "notice", severity: "error", message: l10n.t("This size cannot be made with this model.") });
     return;
   }
-  if (!state.form.seedLocked) changeForm({ seed: drawSeed() });
+  // The live picture is a promise: its seed stays.
+  if (!state.form.seedLocked && state.live === null) changeForm({ seed: drawSeed() });
   submit(state.form);
 }
 
@@ -173,6 +200,7 @@ function submit(wanted: Form): void {
   // What the form shows counts: a model that is not there any more has given way to the first one.
   const shown = chosenModel({ ...state, form: wanted });
   const model = shown === undefined ? wanted.model : shown.usual ? null : shown.folder;
+  typing.stop();
   dispatch({ type: "submitted" });
   send({ type: "generate", form: { ...wanted, model } });
   stage.element.scrollIntoView({ block: "nearest" });

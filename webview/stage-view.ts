@@ -5,6 +5,7 @@ import { EXAMPLE_PROMPTS } from "./example-prompts";
 import type { StageHandlers } from "./handlers";
 import { createJobDetails } from "./job-details";
 import { l10n } from "./l10n";
+import { createLiveDetails } from "./live-details";
 import { createPictureDetails } from "./picture-details";
 import { isJob, isPending, selectedTile, type State } from "./state";
 
@@ -14,6 +15,7 @@ export function createStageView(handlers: StageHandlers) {
   const empty = createEmptyState(handlers.change);
   const job = createJobDetails(handlers);
   const picture = createPictureDetails(handlers);
+  const live = createLiveDetails();
   const canvas = element("div", { className: "canvas" }, image.element, empty, job.bar);
   let shown: Picture | undefined;
   image.element.addEventListener("dragstart", (event) => {
@@ -27,29 +29,37 @@ export function createStageView(handlers: StageHandlers) {
       canvas,
       job.element,
       picture.element,
+      live.element,
     ),
     update(state: State): void {
-      const selected = selectedTile(state);
+      const selected = state.live === null ? selectedTile(state) : undefined;
       const selectedJob = selected !== undefined && isJob(selected) ? selected : undefined;
       shown = selected !== undefined && !isJob(selected) ? selected : undefined;
-      empty.hidden = selected !== undefined;
+      empty.hidden = selected !== undefined || (state.live !== null && state.live.png !== null);
+      live.element.hidden = state.live === null;
       job.element.hidden = selectedJob === undefined;
       job.bar.hidden = selectedJob === undefined || !isPending(selectedJob);
       picture.element.hidden = shown === undefined;
       canvas.classList.toggle("stopped", selectedJob !== undefined && !isPending(selectedJob));
       if (selectedJob !== undefined) {
-        const preview = state.previews[selectedJob.id];
-        const src = preview === undefined ? null : `data:image/png;base64,${preview}`;
+        const src = pngSource(state.previews[selectedJob.id] ?? null);
         image.show(src, l10n.t("Preview: {0}", selectedJob.form.prompt));
         job.update(selectedJob, state.jobs.filter(isPending).length);
       } else if (shown !== undefined) {
         image.show(shown.src, shown.form.prompt);
         picture.update(shown);
+      } else if (state.live !== null) {
+        image.show(pngSource(state.live.png), l10n.t("Live preview: {0}", state.form.prompt));
+        live.update(state.live);
       } else {
         image.show(null, "");
       }
     },
   };
+}
+
+function pngSource(png: string | null): string | null {
+  return png === null ? null : `data:image/png;base64,${png}`;
 }
 
 /** What a newcomer sees: something to begin with. */

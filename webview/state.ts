@@ -4,6 +4,7 @@ import {
   type Form,
   type HostMessage,
   type Job,
+  type LiveMode,
   type Model,
   type Picture,
 } from "../extension/panel/panel-messages";
@@ -22,16 +23,30 @@ export interface State {
   readonly selected: string | null;
   /** Whether what is being made is to be shown: from a press of Generate until the user looks at something else. */
   readonly following: boolean;
+  readonly liveMode: LiveMode;
+  readonly onBattery: boolean;
+  /** The quick picture of what was typed last, if it is shown instead of what is selected. */
+  readonly live: LivePicture | null;
   readonly estimate: Estimate | null;
   readonly thumbnail: { readonly path: string; readonly src: string | null } | null;
   /** The number makes the same text twice two notices. */
   readonly notice: { readonly severity: "info" | "error"; readonly message: string; readonly number: number } | null;
 }
 
+export interface LivePicture {
+  /** A PNG in base64; null until there is one. */
+  readonly png: string | null;
+  readonly progress: "making" | "finished" | "failed";
+  /** One line about what went wrong. */
+  readonly error: string | null;
+}
+
 export type Action =
   | HostMessage
   | { readonly type: "change"; readonly form: Partial<Form> }
   | { readonly type: "submitted" }
+  | { readonly type: "following" }
+  | { readonly type: "battery"; readonly onBattery: boolean }
   | { readonly type: "select"; readonly id: string }
   | { readonly type: "closeNotice" };
 
@@ -44,6 +59,9 @@ export const INITIAL_STATE: State = {
   previews: {},
   selected: null,
   following: false,
+  liveMode: "auto",
+  onBattery: false,
+  live: null,
   estimate: null,
   thumbnail: null,
   notice: null,
@@ -52,8 +70,9 @@ export const INITIAL_STATE: State = {
 export function reduce(state: State, action: Action): State {
   switch (action.type) {
     case "init": {
-      const { form, styles, jobs, pictures } = action;
-      return select({ ...state, form: form ?? state.form, styles, jobs, pictures, following: jobs.some(isPending) });
+      const { form, styles, liveMode, jobs, pictures } = action;
+      const following = jobs.some(isPending);
+      return select({ ...state, form: form ?? state.form, styles, liveMode, jobs, pictures, following });
     }
     case "models": {
       const { state: progress, models, unusable, error } = action;
@@ -71,9 +90,25 @@ export function reduce(state: State, action: Action): State {
     case "change":
       return { ...state, form: { ...state.form, ...action.form } };
     case "submitted":
-      return { ...state, following: true, notice: null };
+      return { ...state, following: true, notice: null, live: null };
     case "select":
-      return { ...state, selected: action.id, following: false };
+      return { ...state, selected: action.id, following: false, live: null };
+    case "liveMode":
+      return { ...state, liveMode: action.mode, live: action.mode === "off" ? null : state.live };
+    case "battery":
+      return { ...state, onBattery: action.onBattery };
+    case "following":
+      // What is being made for good is not covered.
+      if (state.jobs.some(isPending)) return state;
+      return { ...state, live: { png: state.live?.png ?? null, progress: "making", error: null } };
+    case "live": {
+      if (state.live === null) return state;
+      return { ...state, live: { png: action.png, progress: action.finished ? "finished" : "making", error: null } };
+    }
+    case "liveFailed": {
+      if (state.live === null) return state;
+      return { ...state, live: { ...state.live, progress: "failed", error: action.error } };
+    }
     case "estimate":
       return { ...state, estimate: action.estimate };
     case "thumbnail":

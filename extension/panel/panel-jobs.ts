@@ -45,6 +45,11 @@ export class PanelJobs {
     return this.jobs;
   }
 
+  /** Whether a picture is still to come. */
+  get areBusy(): boolean {
+    return this.running.size > 0;
+  }
+
   /** The latest preview of a job. */
   previewOf(id: string): string | undefined {
     return this.previews.get(id);
@@ -178,7 +183,7 @@ function seedAfter(seed: string, steps: number): string {
 }
 
 /** A form as the protocol says it; the picture is written to `path`, over what an interrupted attempt left there. */
-function parametersOf(form: Form, path: string): Omit<GenerateParams, "token"> {
+export function parametersOf(form: Form, path: string): Omit<GenerateParams, "token"> {
   return {
     prompt: withStyle(form.prompt, form.style),
     negativePrompt: form.negativePrompt,

@@ -74,6 +74,10 @@ export const EMPTY_FORM: Form = {
   startImage: null,
 };
 
+/** When a quick picture follows the typing; `auto`: with models of few steps, unless the machine runs on its battery. */
+const LiveMode = v.picklist(["auto", "on", "off"]);
+export type LiveMode = v.InferOutput<typeof LiveMode>;
+
 const Job = v.strictObject({
   id,
   /** As the picture will be made: one seed, a count of 1. */
@@ -140,6 +144,7 @@ export const HostMessage = v.variant("type", [
     type: v.literal("init"),
     form: v.nullable(Form),
     styles: v.array(v.strictObject({ id, label: text })),
+    liveMode: LiveMode,
     jobs: v.array(Job),
     pictures: v.array(Picture),
   }),
@@ -156,6 +161,10 @@ export const HostMessage = v.variant("type", [
   v.strictObject({ type: v.literal("jobs"), jobs: v.array(Job) }),
   /** What the model sees so far, a PNG in base64. */
   v.strictObject({ type: v.literal("preview"), job: id, png: v.pipe(text, v.base64()) }),
+  /** The live picture as far as it is, a PNG in base64, or one line about why there is none. */
+  v.strictObject({ type: v.literal("live"), png: v.pipe(text, v.base64()), finished: v.boolean() }),
+  v.strictObject({ type: v.literal("liveFailed"), error: text }),
+  v.strictObject({ type: v.literal("liveMode"), mode: LiveMode }),
   /** All pictures, the newest first, whenever one comes or goes. */
   v.strictObject({ type: v.literal("pictures"), pictures: v.array(Picture) }),
   /** Set these fields of the form and put the focus into the prompt. */
@@ -178,6 +187,9 @@ export const PageMessage = v.variant("type", [
   v.strictObject({ type: v.literal("ready"), form: v.nullable(Form) }),
   v.strictObject({ type: v.literal("formChanged"), form: Form }),
   v.strictObject({ type: v.literal("generate"), form: Form }),
+  /** The typing has paused: make the live picture of this form, unless others are being made. */
+  v.strictObject({ type: v.literal("followForm"), form: Form }),
+  v.strictObject({ type: v.literal("setLive"), live: v.boolean() }),
   v.strictObject({ type: v.literal("cancel"), jobs: v.array(id) }),
   /** Ask again for a failed or cancelled one. */
   v.strictObject({ type: v.literal("retry"), job: id }),

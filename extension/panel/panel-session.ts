@@ -10,10 +10,11 @@ import {
   type ModelsResult,
 } from "../../sidecar/protocol";
 import type { BaseServices } from "../services";
-import { modelFolders, pictureSettings } from "../settings";
+import { liveMode, modelFolders, pictureSettings, setLiveMode } from "../settings";
 import { errorText } from "../sidecar/error-text";
+import { LivePicture } from "./live-picture";
 import { modelChoices } from "./model-choices";
-import { PanelJobs, type PendingJob } from "./panel-jobs";
+import { PanelJobs, type JobSurroundings, type PendingJob } from "./panel-jobs";
 import { EMPTY_FORM, Form, parseMessage, type HostMessage, type Job, type PageMessage } from "./panel-messages";
 import { doPictureAction } from "./picture-actions";
 import { PictureLibrary, type StoredPicture } from "./picture-library";
@@ -46,6 +47,7 @@ interface Page {
 /** What the panel knows and does, for as long as the window lives, whether its page is open or not. */
 export class PanelSession {
   private readonly jobs: PanelJobs;
+  private readonly live: LivePicture;
   private readonly library: PictureLibrary;
   private readonly history: PromptHistory;
   private pictures: StoredPicture[] = [];
@@ -72,7 +74,7 @@ export class PanelSession {
   }, PREVIEW_INTERVAL_MS);
 
   constructor(private readonly services: BaseServices) {
-    const { context, generator } = services;
+    const { context } = services;
     const storage = context.storageUri ?? context.globalStorageUri;
     this.library = new PictureLibrary(vscode.Uri.joinPath(storage, "pictures").fsPath);
     this.history = new PromptHistory(context.workspaceState.get(PROMPTS_KEY), (prompts) => {
@@ -82,21 +84,9 @@ export class PanelSession {
     this.form = kept ?? EMPTY_FORM;
     this.pageMayBeBehind = kept !== null;
     this.jobs = new PanelJobs({
-      make: async (params, { onProgress, onPreview }, signal) => {
+      make: async (params, listeners, signal) => {
         await this.prepare();
-        const cancellation = new vscode.CancellationTokenSource();
-        const cancel = (): void => {
-          cancellation.cancel();
-        };
-        signal.addEventListener("abort", cancel);
-        if (signal.aborted) cancel();
-        const listeners = {
-          onProgress,
-          onPreview: ({ png }: { png: string }) => {
-            onPreview(png);
-          },
-        };
-        return generator.generate(params, listeners, cancellation.token);
+        return this.make(params, listeners, signal);
       },
       newId: () => this.library.newId(),
       pathOf: (id) => this.library.pathOf(id),
@@ -113,8 +103,18 @@ export class PanelSession {
         void context.workspaceState.update(PENDING_KEY, pending);
       },
     });
+    this.live = new LivePicture({
+      make: (params, listeners, signal) => this.make(params, listeners, signal),
+      show: (png, finished) => {
+        this.post({ type: "live", png, finished });
+      },
+      failed: (error) => {
+        this.post({ type: "liveFailed", error: errorText(error) });
+      },
+    });
     context.subscriptions.push(
       vscode.workspace.onDidChangeConfiguration((change) => {
+        if (change.affectsConfiguration("sana.livePreview")) this.post({ type: "liveMode", mode: liveMode() });
         if (!["sana.modelPath", "sana.modelFolders"].some((name) => change.affectsConfiguration(name))) return;
         // Asked for when the page is there to show them.
         if (this.pageIsReady) void this.loadModels();
@@ -142,6 +142,7 @@ export class PanelSession {
   }
 
   detach(): void {
+    this.live.stop();
     this.page = undefined;
     this.pageIsReady = false;
   }
@@ -159,9 +160,17 @@ export class PanelSession {
       case "formChanged":
         return this.changeForm(message.form);
       case "generate":
+        this.live.stop();
         this.history.add(message.form.prompt);
         this.jobs.submit(message.form);
         return;
+      case "followForm":
+        // Pictures that were asked for come first.
+        if (!this.jobs.areBusy) await this.live.follow(message.form);
+        return;
+      case "setLive":
+        this.live.stop();
+        return setLiveMode(message.live ? "on" : "off");
       case "cancel":
         for (const id of message.jobs) this.jobs.cancel(id);
         return;
@@ -185,6 +194,26 @@ export class PanelSession {
     }
   }
 
+  private make(
+    params: Parameters<JobSurroundings["make"]>[0],
+    { onProgress, onPreview }: Parameters<JobSurroundings["make"]>[1],
+    signal: AbortSignal,
+  ): Promise<GenerateResult> {
+    const cancellation = new vscode.CancellationTokenSource();
+    const cancel = (): void => {
+      cancellation.cancel();
+    };
+    signal.addEventListener("abort", cancel);
+    if (signal.aborted) cancel();
+    const listeners = {
+      onProgress,
+      onPreview: ({ png }: { png: string }) => {
+        onPreview(png);
+      },
+    };
+    return this.services.generator.generate(params, listeners, cancellation.token);
+  }
+
   private async begin(ofPage: Form | null): Promise<void> {
     const remembered = this.pageMayBeBehind ? null : ofPage;
     this.pageMayBeBehind = false;
@@ -194,6 +223,7 @@ export class PanelSession {
       type: "init",
       form: remembered === null ? this.form : null,
       styles: styleLabels(),
+      liveMode: liveMode(),
       jobs: [...this.jobs.all],
       pictures: this.pictures.map((picture) => this.toPage(picture)),
     });

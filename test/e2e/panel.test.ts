@@ -189,6 +189,26 @@ describe("the panel in a real VS Code", { skip: missingParts() }, () => {
     await panel.locator(".tile.stopped").waitFor();
   });
 
+  it("follows the typing with a live picture that Generate then keeps", async () => {
+    const before = savedPictures(workbench);
+    await fillForm(panel, { "Number of images": "1", Steps: "2", Width: "128", Height: "128" });
+    await panel.getByText("Live preview", { exact: true }).click();
+    await promptOf(panel).fill("a yellow");
+    await promptOf(panel).press("End");
+    await page.keyboard.type(" star", { delay: 30 });
+    await panel.getByText("Generate makes this picture with all its steps").waitFor({ timeout: PICTURE_MS });
+    const live = await panel.getByRole("img", { name: "Live preview: a yellow star" }).getAttribute("src");
+    assert.deepEqual(savedPictures(workbench), before);
+
+    await promptOf(panel).press("ControlOrMeta+Enter");
+    await panel.locator(".canvas").getByRole("img", { name: "a yellow star", exact: true }).waitFor();
+    const [kept] = savedPictures(workbench).filter((path) => !before.includes(path));
+    const shown = PNG.sync.read(Buffer.from(live!.split(",")[1]!, "base64"));
+    // Of the same steps and seed; the files differ in what they say of themselves.
+    assert.ok(PNG.sync.read(readFileSync(kept!)).data.equals(shown.data));
+    await panel.getByText("Live preview", { exact: true }).click();
+  });
+
   it("says nothing of prompts in any log", () => {
     const logs = readdirSync(join(workbench.folder, "..", "data", "logs"), { recursive: true, withFileTypes: true });
     const texts = logs
@@ -199,7 +219,7 @@ describe("the panel in a real VS Code", { skip: missingParts() }, () => {
       texts.map(({ name }) => name).join(", "),
     );
     for (const { name, text } of texts) {
-      for (const prompt of ["红狐", "green apples", "blue house"])
+      for (const prompt of ["红狐", "green apples", "blue house", "yellow star"])
         assert.ok(!text.includes(prompt), `${prompt}: ${name}`);
     }
   });
@@ -226,7 +246,9 @@ function styleOf(element: unknown): string {
 function savedPictures(workbench: Workbench): string[] {
   const storage = join(workbench.folder, "..", "data", "User", "workspaceStorage");
   const files = readdirSync(storage, { recursive: true }).map(String);
-  return files.filter((name) => /sana-vscode\.sana\/pictures\/[^/]*\.png$/.test(name));
+  return files
+    .filter((name) => /sana-vscode\.sana\/pictures\/[^/]*\.png$/.test(name))
+    .map((name) => join(storage, name));
 }
 
 /** The clipboard's text, or, of a picture, the letters in its signature. */

@@ -324,8 +324,7 @@ describe("builds of a manifest", { concurrency: 2 }, () => {
   it("of a manifest with errors name the place", () =>
     withEditor(async (editor) => {
       writeFileSync(editor.file, `{ "assets": [\n  { "path": "/etc/a.png", "prompt": "x" }] }`);
-      for (const request of [editor.build().result, editor.check()]) {
-        const error = await errorOf(request);
+      for (const error of await Promise.all([errorOf(editor.build().result), errorOf(editor.check())])) {
         assert.match(error.message, /sana\.assets\.json:2:13: assets\[0\]\.path must be a path inside/);
       }
     }));

@@ -7,7 +7,14 @@ function after(...actions: Action[]): State {
   return actions.reduce(reduce, INITIAL_STATE);
 }
 
-const init: Extract<Action, { type: "init" }> = { type: "init", form: null, styles: [], jobs: [], pictures: [] };
+const init: Extract<Action, { type: "init" }> = {
+  type: "init",
+  form: null,
+  styles: [],
+  liveMode: "auto",
+  jobs: [],
+  pictures: [],
+};
 
 describe("the state of the page", () => {
   it("keeps a form that the page remembers, and takes the extension's where it remembers none", () => {
