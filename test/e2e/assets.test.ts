@@ -131,7 +131,7 @@ describe("workspace assets in a real VS Code", { skip: missingParts() }, () => {
   it("keep what is finished when they are cancelled", async () => {
     const names = ["one", "two", "three", "four", "five", "six"].map((name) => `${name}.png`);
     const assets = names.map((name) => ({ path: `many/${name}`, prompt: "a house" }));
-    await write(assets, "Missing: many/one.png", { steps: 12, width: 256, height: 256 });
+    await write(assets, "Missing: many/one.png", { steps: 40, width: 256, height: 256 });
     await runCommand(page, "Sana: Generate Workspace Assets");
     await until(() => existsSync(path("many/one.png")), WAIT_MS);
     await toast(page, "making the pictures of the workspace").locator("a.monaco-button", { hasText: "Cancel" }).click();

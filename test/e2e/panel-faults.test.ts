@@ -104,6 +104,7 @@ describe("the panel when things go wrong", { skip: missingParts() }, () => {
     // Longer than the last moment of a kill on a fast machine, and not much longer than that on a slow one.
     await fillForm(panel, { Width: "512", Height: "512", Steps: "60", Seed: "5" });
     await ask(panel, "a purple umbrella");
+    await panel.locator(".tile .badge", { hasText: "%" }).waitFor();
     const failed = panel.locator(".tile.stopped .badge", { hasText: "Failed" });
     for (let crash = 0; crash < CRASHES; crash += 1) {
       await until(() => sidecars(workbench).length > 0, 30_000);
@@ -126,7 +127,7 @@ describe("the panel when things go wrong", { skip: missingParts() }, () => {
 
 /** Milliseconds from the start of the process, spread over its start, loading and steps; the same in every run. */
 function momentOf(crash: number): number {
-  return (crash * 389) % 2000;
+  return ((crash + 1) * 389) % 2000;
 }
 
 /** Lets a test use what the panel's page speaks to the extension with; VS Code hands it out once. */

@@ -8,7 +8,7 @@ import { until } from "./until";
 import { openFile, openWorkbench, runCommand, type Workbench } from "./workbench";
 
 // Long enough to be met in the middle, short enough to be waited for.
-const SETTINGS = { "sana.defaults": { steps: 12, width: 256, height: 256 } };
+const SETTINGS = { "sana.defaults": { steps: 100, width: 256, height: 256 } };
 
 describe("the sidecar's life in a real VS Code", { skip: missingParts() }, () => {
   let workbench: Workbench;
@@ -30,7 +30,7 @@ describe("the sidecar's life in a real VS Code", { skip: missingParts() }, () =>
 
   it("goes on after a crash, which is told once, with what was pending rejected", async () => {
     await illustrate(page, "a red fox");
-    await page.locator(".statusbar-item", { hasText: /Sana \d+\/12/ }).waitFor();
+    await page.locator(".statusbar-item", { hasText: /Sana \d+\/100/ }).waitFor();
     const [first] = sidecars(workbench);
     process.kill(first!, "SIGKILL");
     const crash = page.locator(".notification-toast", {
@@ -51,7 +51,7 @@ describe("the sidecar's life in a real VS Code", { skip: missingParts() }, () =>
 
   it("ends with the extension host, however that ends", async () => {
     await illustrate(page, "a red fox");
-    await page.locator(".statusbar-item", { hasText: /Sana \d+\/12/ }).waitFor();
+    await page.locator(".statusbar-item", { hasText: /Sana \d+\/100/ }).waitFor();
     const running = sidecars(workbench);
     assert.ok(running.length > 0);
     process.kill(parentOf(running[0]!), "SIGKILL");
