@@ -8,7 +8,6 @@ import {
   vsCodeCheckbox,
   vsCodeDropdown,
   vsCodeOption,
-  vsCodeProgressRing,
   vsCodeTextArea,
   vsCodeTextField,
   type Button,
@@ -24,7 +23,6 @@ provideVSCodeDesignSystem().register(
   vsCodeCheckbox(),
   vsCodeDropdown(),
   vsCodeOption(),
-  vsCodeProgressRing(),
   vsCodeTextArea(),
   vsCodeTextField(),
 );
@@ -213,13 +211,6 @@ export function iconButton({ label, icon }: { label: string; icon: string }, onC
   result.append(drawing(16, 16, icon));
   result.addEventListener("click", onClick);
   return result;
-}
-
-export function progressRing(): HTMLElement {
-  const ring = document.createElement("vscode-progress-ring");
-  // What goes on is said in words beside it.
-  ring.setAttribute("aria-hidden", "true");
-  return ring;
 }
 
 /** The toolkit's elements render themselves a moment after they are put into the page. */

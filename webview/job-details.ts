@@ -1,5 +1,5 @@
 import type { Job } from "../extension/panel/panel-messages";
-import { button, progressRing } from "./controls";
+import { button } from "./controls";
 import { element, setText } from "./dom";
 import { l10n } from "./l10n";
 import { stageText, timeLeftText } from "./progress-texts";
@@ -14,9 +14,9 @@ export function createJobDetails(handlers: JobHandlers) {
   const withCurrent = (action: (job: Job) => void) => () => {
     if (current !== undefined) action(current);
   };
-  const ring = progressRing();
   const status = element("span", { className: "stage-text" });
   const timeLeft = element("span", { className: "hint" });
+  // No spinner: without a graphics card a browser would spend on it half of a processor core that makes the picture.
   const bar = element("progress", { attributes: { max: "1", "aria-label": l10n.t("Progress") } });
   const error = element("p", { className: "problem" });
   const cancel = button({ label: l10n.t("Cancel") }, withCurrent(handlers.cancel));
@@ -31,7 +31,7 @@ export function createJobDetails(handlers: JobHandlers) {
     element: element(
       "div",
       { className: "details" },
-      element("div", { className: "actions" }, cancel, cancelAll, retry, dismiss, log, ring, status, timeLeft),
+      element("div", { className: "actions" }, cancel, cancelAll, retry, dismiss, log, status, timeLeft),
       error,
       prompt,
     ),
@@ -43,7 +43,6 @@ export function createJobDetails(handlers: JobHandlers) {
       setText(timeLeft, timeLeftText(job));
       setText(error, job.error ?? "");
       setText(prompt, job.form.prompt);
-      ring.hidden = job.state !== "running";
       bar.value = job.fraction;
       cancel.hidden = !pending;
       cancelAll.hidden = !pending || pendingCount < 2;
