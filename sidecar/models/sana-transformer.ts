@@ -263,8 +263,8 @@ function transformerBlock(
 
   let hidden = input;
   let branch = modulatedLayerNorm(graph, hidden, { scale: scale1, shift: shift1, epsilon: config.normEps });
-  branch = linearSelfAttention(graph, branch, { config, name: `${name}.attn1`, grid: block.grid });
-  hidden = graph.op("Add", [hidden, graph.op("Mul", [branch, gate1])]);
+  branch = linearSelfAttention(graph, branch, { config, name: `${name}.attn1`, grid: block.grid, gate: gate1 });
+  hidden = graph.op("Add", [hidden, branch]);
 
   // Cross-attention reads the residual stream as it is: no norm before it and no gate after it.
   hidden = graph.op("Add", [hidden, crossAttention(graph, hidden, { ...block, name: `${name}.attn2` })]);
@@ -272,23 +272,23 @@ function transformerBlock(
   branch = config.normElementwiseAffine
     ? modulatedAffineNorm(graph, hidden, { name: `${name}.norm2`, scale: scale2, shift: shift2, config })
     : modulatedLayerNorm(graph, hidden, { scale: scale2, shift: shift2, epsilon: config.normEps });
-  branch = mixFeedForward(graph, branch, { config, name: `${name}.ff`, grid: block.grid });
-  return graph.op("Add", [hidden, graph.op("Mul", [branch, gate2])]);
+  branch = mixFeedForward(graph, branch, { config, name: `${name}.ff`, grid: block.grid, gate: gate2 });
+  return graph.op("Add", [hidden, branch]);
 }
 
 /**
  * Attention with ReLU features in O(tokens): Σ over tokens of kᵀv is one [headDim, headDim] matrix a head, and Σ k the
- * denominator, so no token meets another one directly.
+ * denominator, so no token meets another one directly. `x` comes out of a norm; the result is multiplied with `gate`.
  */
 function linearSelfAttention(
   graph: GraphBuilder,
   x: Value,
-  attention: { config: TransformerConfig; name: string; grid: Grid },
+  attention: { config: TransformerConfig; name: string; grid: Grid; gate: Value },
 ): Value {
-  const { config, name, grid } = attention;
+  const { config, name, grid, gate } = attention;
   const { model } = widthsOf(config);
-  const project = (part: string): Value =>
-    linear(graph, x, { name: `${name}.to_${part}`, inputs: model, outputs: model, bias: config.attentionBias });
+  const layer = { inputs: model, outputs: model, bias: config.attentionBias, normalized: true };
+  const project = (part: string): Value => linear(graph, x, { name: `${name}.to_${part}`, ...layer });
   const perHead = [grid.batch, -1, config.numAttentionHeads, config.attentionHeadDim];
   const normalized = (part: "q" | "k"): Value =>
     normalizeAcrossHeads(graph, project(part), { config, name: `${name}.norm_${part}`, width: model });
@@ -305,15 +305,12 @@ function linearSelfAttention(
   const epsilon = graph.float32Constant([LINEAR_ATTENTION_EPSILON], []);
   const denominator = graph.op("Add", [graph.op("MatMul", [query, keySum]), epsilon]);
   const mixed = transpose(graph, graph.fromFloat32(graph.op("Div", [numerator, denominator])), [0, 2, 1, 3]);
-  const attended = linear(graph, reshape(graph, mixed, [-1, model]), {
-    name: `${name}.to_out.0`,
-    inputs: model,
-    outputs: model,
-    bias: true,
-  });
-  if (graph.precision === "float32") return attended;
+  const out = { name: `${name}.to_out.0`, inputs: model, outputs: model, bias: true };
+  const attended = reshape(graph, mixed, [-1, model]);
+  if (graph.precision === "float32") return linear(graph, attended, { ...out, gain: gate });
   // As the reference does: a float16 sum that went past the largest number stays there.
-  return graph.op("Clip", [attended, graph.scalar(-FLOAT16_MAX), graph.scalar(FLOAT16_MAX)]);
+  const limits = [graph.scalar(-FLOAT16_MAX), graph.scalar(FLOAT16_MAX)] as const;
+  return graph.op("Mul", [graph.op("Clip", [linear(graph, attended, out), ...limits]), gate]);
 }
 
 function crossAttention(
@@ -345,11 +342,14 @@ function crossAttention(
   });
 }
 
-/** GLUMBConv: its 3×3 depthwise convolution is where the model without position embedding learns positions. */
+/**
+ * GLUMBConv: its 3×3 depthwise convolution is where the model without position embedding learns positions. `x` comes
+ * out of a norm; the result is multiplied with `gate`.
+ */
 function mixFeedForward(
   graph: GraphBuilder,
   x: Value,
-  feedForward: { config: TransformerConfig; name: string; grid: Grid },
+  feedForward: { config: TransformerConfig; name: string; grid: Grid; gate: Value },
 ): Value {
   const { config, name, grid } = feedForward;
   const { model, feedForward: hidden } = widthsOf(config);
@@ -361,6 +361,7 @@ function mixFeedForward(
       outputs: 2 * hidden,
       bias: true,
       convolution: true,
+      normalized: true,
     }),
   );
   y = transpose(graph, reshape(graph, y, [grid.batch, grid.height, grid.width, 2 * hidden]), [0, 3, 1, 2]);
@@ -381,6 +382,7 @@ function mixFeedForward(
     outputs: model,
     bias: false,
     convolution: true,
+    gain: feedForward.gate,
   });
 }
 

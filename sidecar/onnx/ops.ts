@@ -13,22 +13,33 @@ interface LinearLayer {
   readonly convolution?: boolean;
   /** Never multiply 8-bit integers: for layers that cost nothing and on which everything else depends. */
   readonly exact?: boolean;
+  /** The rows of `x` come out of a norm and are alike in size. */
+  readonly normalized?: boolean;
+  /** What each output is multiplied with in the end, [outputs]. */
+  readonly gain?: Value;
 }
 
-/** y = x·Wᵀ + b for `x` [rows, inputs], giving [rows, outputs]. The weight lies in the checkpoint as [outputs, inputs]. */
+/**
+ * y = (x·Wᵀ + b)·gain for `x` [rows, inputs], giving [rows, outputs]. The weight lies in the checkpoint as
+ * [outputs, inputs].
+ */
 export function linear(graph: GraphBuilder, x: Value, layer: LinearLayer): Value {
   const matrix = [layer.outputs, layer.inputs];
   const stored = layer.convolution ? [...matrix, 1, 1] : matrix;
   const bias = layer.bias ? graph.weight(`${layer.name}.bias`, [layer.outputs]) : "";
   const int4 = graph.int4Matrix(`${layer.name}.weight`, layer.outputs, layer.inputs);
-  if (int4 !== undefined) return matMulInt4(graph, x, { ...layer, ...int4, bias });
+  if (int4 !== undefined) {
+    const product = matMulInt4(graph, x, { ...layer, ...int4, bias });
+    return layer.gain === undefined ? product : graph.op("Mul", [product, layer.gain]);
+  }
   if (graph.integerProducts && layer.exact !== true) {
     const int8 = graph.int8Matrix(`${layer.name}.weight`, { ...layer, stored });
-    if (int8 !== undefined) return matMulInt8(graph, x, { ...int8, bias });
+    if (int8 !== undefined) return matMulInt8(graph, x, withGain(graph, { ...int8, bias }, layer), layer.normalized);
   }
   const weight = graph.weight(`${layer.name}.weight`, stored, matrix);
   // Gemm reads the [outputs, inputs] layout as it is; MatMul would need a transposed copy of every weight.
-  return graph.op("Gemm", [x, weight, bias], { transB: 1 });
+  const product = graph.op("Gemm", [x, weight, bias], { transB: 1 });
+  return layer.gain === undefined ? product : graph.op("Mul", [product, layer.gain]);
 }
 
 /** The same product with a matrix of 4-bit numbers, which is multiplied without widening it in memory first. */
@@ -54,27 +65,48 @@ const INT8_MAX = 127;
 /** Rows of nothing but zeros are divided by this instead of by 0. */
 const SMALLEST_ROW_MAXIMUM = 1e-30;
 
+/** A matrix of `int8Matrix` and what is added to the product, "" for nothing. */
+interface Int8Layer {
+  readonly columns: Value;
+  readonly scales: Value;
+  readonly zeroPoint: Value;
+  readonly bias: Value | "";
+}
+
+/** A gain costs nothing where the columns have scales anyway. */
+function withGain(graph: GraphBuilder, layer: Int8Layer, { gain }: LinearLayer): Int8Layer {
+  if (gain === undefined) return layer;
+  const scaled = (value: Value): Value => graph.op("Mul", [value, gain]);
+  return { ...layer, scales: scaled(layer.scales), bias: layer.bias === "" ? "" : scaled(layer.bias) };
+}
+
 /**
  * The same product with a matrix of 8-bit integers: sums of products of integers, scaled back to float32. Activations
- * are rounded to 255 steps between −m and m, m being the largest magnitude of their own row: one scale for all rows
- * would cost three times the error (test/bench/README.md).
+ * are rounded to 255 steps between −m and m, m being the largest magnitude of their own row, because one scale for all
+ * rows costs twice the error; but not where the rows are alike in size (test/bench/README.md).
  */
-function matMulInt8(
-  graph: GraphBuilder,
-  x: Value,
-  matrix: { columns: Value; scales: Value; zeroPoint: Value; bias: Value | "" },
-): Value {
+function matMulInt8(graph: GraphBuilder, x: Value, matrix: Int8Layer, normalized = false): Value {
+  const product = (activations: readonly [quantized: Value, scale: Value, zeroPoint: Value], bias: Value | "") => {
+    const [quantized, scale, zeroPoint] = activations;
+    const factors = [quantized, matrix.columns, scale, matrix.scales, zeroPoint, matrix.zeroPoint] as const;
+    return graph.op("MatMulIntegerToFloat", [...factors, bias], {}, "com.microsoft");
+  };
+  // Several layers read the same activations.
+  if (normalized) {
+    const rounded = graph.shared<[Value, Value, Value]>(`rounded ${x}`, () => {
+      const [quantized, scale, zeroPoint] = graph.ops("DynamicQuantizeLinear", [x], {}, 3);
+      return [quantized!, scale!, zeroPoint!];
+    });
+    return product(rounded, matrix.bias);
+  }
   const step = graph.float32Constant([1 / INT8_MAX], []);
   const zeroPoint = graph.bytes("uint8", [INT8_MAX + 1], []);
-  // Several layers read the same activations.
-  const [quantized, rowMaximum] = graph.shared<[Value, Value]>(`quantized ${x}`, () => {
+  const [quantized, rowMaximum] = graph.shared<[Value, Value]>(`rounded by rows ${x}`, () => {
     const maximum = graph.op("ReduceMax", [graph.op("Abs", [x]), graph.integers([-1])], { keepdims: 1 });
     const divisor = graph.op("Max", [maximum, graph.float32Constant([SMALLEST_ROW_MAXIMUM], [])]);
     return [graph.op("QuantizeLinear", [graph.op("Div", [x, divisor]), step, zeroPoint]), divisor];
   });
-  const inputs = [quantized, matrix.columns, step, matrix.scales, zeroPoint, matrix.zeroPoint] as const;
-  const product = graph.op("MatMulIntegerToFloat", inputs, {}, "com.microsoft");
-  const scaled = graph.op("Mul", [product, rowMaximum]);
+  const scaled = graph.op("Mul", [product([quantized, step, zeroPoint], ""), rowMaximum]);
   return matrix.bias === "" ? scaled : graph.op("Add", [scaled, matrix.bias]);
 }
 
