@@ -86,6 +86,7 @@ async function cancelOnce(
   const delayMs = performance.now() - cancelled;
   // Once the file is being written, the picture is finished.
   playground.assertOnly(error === undefined ? ["cancelled.png"] : [], `cancelled during ${at ?? "save"}`);
+  playground.clear();
   if (error !== undefined) assert.equal(error.code, ERROR_CODES.cancelled);
 
   const nextMs = await next(client, playground, context.picture);

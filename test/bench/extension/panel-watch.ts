@@ -12,7 +12,8 @@ interface Sightings {
 // A panel on two busy cores; what takes longer hangs.
 const TIMEOUT_MS = 60_000;
 
-// Runs in the page, once a frame of the screen.
+// Runs in the page, about once a frame of the screen. VS Code writes the panel's page into the frame that is there already,
+// and callbacks for animation frames do not survive that.
 const WATCHER = `
   const sightings = {};
   globalThis.sightings = sightings;
@@ -20,9 +21,8 @@ const WATCHER = `
     if (document.activeElement?.tagName === "VSCODE-TEXT-AREA") sightings.focused ??= Date.now();
     const preview = document.querySelector('.canvas img[src^="data:"]:not([hidden])');
     if (preview !== null) sightings.preview ??= Date.now();
-    requestAnimationFrame(look);
   };
-  requestAnimationFrame(look);`;
+  setInterval(look, 15);`;
 
 /** Watches every page that is opened from now on, the panel's among them. */
 export async function watchPanel(browser: BrowserContext): Promise<void> {
