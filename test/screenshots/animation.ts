@@ -7,6 +7,8 @@ import { draw } from "./panel-actions";
 import { around, openStage, type Clip, type Screenshot } from "./stage";
 
 const TYPING_PAUSE_MS = 60;
+/** Frames that follow sooner are left out: each one of a picture that takes shape costs some 40 KB. */
+const SHORTEST_FRAME_MS = 200;
 /** How long the finished picture stays before all begins again. */
 const LAST_FRAME_MS = 3000;
 
@@ -57,11 +59,22 @@ async function record(session: CDPSession): Promise<{ stop(): Promise<Frame[]> }
 
 async function animation(frames: readonly Frame[], clip: Clip): Promise<Uint8Array> {
   const { width, height } = clip;
-  const pictures = frames.map(({ png, at }, index) => {
+  const kept = thinned(frames);
+  const pictures = kept.map(({ png, at }, index) => {
     const cut = new PNG({ width, height });
     PNG.bitblt(PNG.sync.read(png), cut, clip.x, clip.y, width, height, 0, 0);
-    const next = frames[index + 1];
+    const next = kept[index + 1];
     return { data: new Uint8ClampedArray(cut.data), delay: next === undefined ? LAST_FRAME_MS : (next.at - at) * 1000 };
   });
   return new Uint8Array(await encode({ width, height, frames: pictures, looped: true }));
+}
+
+/** Without those that are replaced too soon; the last one is always there. */
+function thinned(frames: readonly Frame[]): Frame[] {
+  const kept: Frame[] = [];
+  for (const frame of frames.toReversed()) {
+    const next = kept.at(-1);
+    if (next === undefined || (next.at - frame.at) * 1000 >= SHORTEST_FRAME_MS) kept.push(frame);
+  }
+  return kept.toReversed();
 }

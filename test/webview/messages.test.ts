@@ -12,13 +12,25 @@ describe("messages between page and extension", () => {
     for (const message of [
       { type: "ready", form: null },
       { type: "generate", form },
+      { type: "followForm", form },
+      { type: "setLive", live: true },
       { type: "cancel", jobs: ["20260101-ab"] },
       { type: "picture", id: "1", action: "delete" },
     ]) {
       assert.deepEqual(parseMessage(PageMessage, message), message);
     }
     for (const message of [
-      { type: "init", form, styles: [{ id: "3d", label: "3D" }], jobs: [jobOf("1")], pictures: [pictureOf("2")] },
+      {
+        type: "init",
+        form,
+        styles: [{ id: "3d", label: "3D" }],
+        liveMode: "auto",
+        jobs: [jobOf("1")],
+        pictures: [pictureOf("2")],
+      },
+      { type: "live", png: "iVBORw0KGgo=", finished: true },
+      { type: "liveFailed", error: "no memory" },
+      { type: "liveMode", mode: "off" },
       { type: "preview", job: "1", png: "iVBORw0KGgo=" },
       { type: "edit", form: { prompt: "p" } },
     ]) {

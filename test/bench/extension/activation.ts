@@ -9,11 +9,14 @@ import type { ActivationTime } from "./probe-requests";
 /** As a person takes for a look around before the first picture. */
 const BEFORE_USE_MS = 3000;
 const READY_TIMEOUT_MS = 60_000;
+/** Until a window that has just opened has nothing else to do. */
+const QUIET_AFTER_MS = 8000;
 
-/** Milliseconds for loading its code and activating it, in a window that has just opened. */
+/** Milliseconds for loading its code and activating it, in a window that was opened for this and has become quiet. */
 export async function measureActivation({ page }: Workbench, probe: Probe): Promise<number> {
   // The probe has to be there first.
   if ((await probe.ask("activation")) !== null) throw new Error("the extension was activated before its document");
+  await sleep(QUIET_AFTER_MS);
   await openFile(page, "note.md");
   const { loading, activating } = await activation(probe);
   return loading + activating;
