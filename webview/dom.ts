@@ -31,3 +31,8 @@ export function drawing(width: number, height: number, path: string): SVGSVGElem
 export function setText(target: HTMLElement, text: string): void {
   if (target.textContent !== text) target.textContent = text;
 }
+
+/** Where an image loads a PNG in base64 from; null where there is none. */
+export function pngSource(png: string | null | undefined): string | null {
+  return png == null ? null : `data:image/png;base64,${png}`;
+}

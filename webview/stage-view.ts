@@ -1,6 +1,6 @@
 import type { Picture } from "../extension/panel/panel-messages";
 import { button } from "./controls";
-import { element } from "./dom";
+import { element, pngSource } from "./dom";
 import { EXAMPLE_PROMPTS } from "./example-prompts";
 import type { StageHandlers } from "./handlers";
 import { createJobDetails } from "./job-details";
@@ -42,7 +42,7 @@ export function createStageView(handlers: StageHandlers) {
       picture.element.hidden = shown === undefined;
       canvas.classList.toggle("stopped", selectedJob !== undefined && !isPending(selectedJob));
       if (selectedJob !== undefined) {
-        const src = pngSource(state.previews[selectedJob.id] ?? null);
+        const src = pngSource(state.previews[selectedJob.id]);
         image.show(src, l10n.t("Preview: {0}", selectedJob.form.prompt));
         job.update(selectedJob, state.jobs.filter(isPending).length);
       } else if (shown !== undefined) {
@@ -56,10 +56,6 @@ export function createStageView(handlers: StageHandlers) {
       }
     },
   };
-}
-
-function pngSource(png: string | null): string | null {
-  return png === null ? null : `data:image/png;base64,${png}`;
 }
 
 /** What a newcomer sees: something to begin with. */

@@ -98,8 +98,6 @@ export function reduce(state: State, action: Action): State {
     case "battery":
       return { ...state, onBattery: action.onBattery };
     case "following":
-      // What is being made for good is not covered.
-      if (state.jobs.some(isPending)) return state;
       return { ...state, live: { png: state.live?.png ?? null, progress: "making", error: null } };
     case "live": {
       if (state.live === null) return state;
@@ -145,6 +143,11 @@ export function selectedTile(state: State): Job | Picture | undefined {
 /** The model that the form stands for; undefined until the models are known. */
 export function chosenModel({ form, models }: State): Model | undefined {
   return models.models.find(({ folder }) => folder === form.model) ?? models.models[0];
+}
+
+/** What a form says for that model. */
+export function modelOfForm({ usual, folder }: Model): string | null {
+  return usual ? null : folder;
 }
 
 /** Keeps the selection on something that is there: the running job while it is followed, else what it was or its neighbour. */

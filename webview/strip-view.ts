@@ -1,5 +1,5 @@
 import type { Job, Picture } from "../extension/panel/panel-messages";
-import { element, setText } from "./dom";
+import { element, pngSource, setText } from "./dom";
 import { l10n } from "./l10n";
 import { stageText } from "./progress-texts";
 import { isJob, isPending, tiles, type State } from "./state";
@@ -90,9 +90,7 @@ function createTile(id: string, handlers: StripHandlers, shown: () => readonly (
   return {
     element: option,
     update(tile, state) {
-      const preview = state.previews[id];
-      const previewSrc = preview === undefined ? "" : `data:image/png;base64,${preview}`;
-      const src = isJob(tile) ? previewSrc : tile.src;
+      const src = isJob(tile) ? (pngSource(state.previews[id]) ?? "") : tile.src;
       if (image.getAttribute("src") !== src) {
         if (src === "") image.removeAttribute("src");
         else image.src = src;

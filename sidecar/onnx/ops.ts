@@ -27,18 +27,16 @@ export function linear(graph: GraphBuilder, x: Value, layer: LinearLayer): Value
   const matrix = [layer.outputs, layer.inputs];
   const stored = layer.convolution ? [...matrix, 1, 1] : matrix;
   const bias = layer.bias ? graph.weight(`${layer.name}.bias`, [layer.outputs]) : "";
-  const int4 = graph.int4Matrix(`${layer.name}.weight`, layer.outputs, layer.inputs);
-  if (int4 !== undefined) {
-    const product = matMulInt4(graph, x, { ...layer, ...int4, bias });
-    return layer.gain === undefined ? product : graph.op("Mul", [product, layer.gain]);
-  }
   if (graph.integerProducts && layer.exact !== true) {
     const int8 = graph.int8Matrix(`${layer.name}.weight`, { ...layer, stored });
     if (int8 !== undefined) return matMulInt8(graph, x, withGain(graph, { ...int8, bias }, layer), layer.normalized);
   }
-  const weight = graph.weight(`${layer.name}.weight`, stored, matrix);
-  // Gemm reads the [outputs, inputs] layout as it is; MatMul would need a transposed copy of every weight.
-  const product = graph.op("Gemm", [x, weight, bias], { transB: 1 });
+  const int4 = graph.int4Matrix(`${layer.name}.weight`, layer.outputs, layer.inputs);
+  const product =
+    int4 === undefined
+      ? // Gemm reads the [outputs, inputs] layout as it is; MatMul would need a transposed copy of every weight.
+        graph.op("Gemm", [x, graph.weight(`${layer.name}.weight`, stored, matrix), bias], { transB: 1 })
+      : matMulInt4(graph, x, { ...layer, ...int4, bias });
   return layer.gain === undefined ? product : graph.op("Mul", [product, layer.gain]);
 }
 

@@ -96,6 +96,6 @@ describe("paths", () => {
   it("lead from a document to a file", () => {
     assert.equal(linkPath("/project/docs/note.md", "/project/docs/fox.png"), "fox.png");
     assert.equal(linkPath("/project/docs/note.md", "/project/images/fox.png"), "../images/fox.png");
-    assert.equal(linkPath("/c:/work/note.md", "/c:/work/a b/fox.png"), "a b/fox.png");
+    assert.equal(linkPath("/c:/project/note.md", "/c:/project/a b/fox.png"), "a b/fox.png");
   });
 });
