@@ -25,7 +25,7 @@ import os
 import signal
 import time
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -67,6 +67,8 @@ _ADVERSARIAL_SHARE = 0.5
 _LAST_ANGLE_SHARE = 0.5
 _LOG_EVERY = 100
 _TEACHER_STEPS = 20
+# Scenes of one shape: while the teacher is still being trained, its data are in device memory too.
+_SCENES = 60_000
 # Seconds that a run waits for the one before it.
 _PATIENCE = 1800
 
@@ -102,12 +104,13 @@ def distil(options: SprintOptions) -> None:
     if options.compile:
         _compile_shapes(options)
         print(f"compiled after {time.monotonic() - started:.0f} s", flush=True)
-    if options.begin is None:
-        wait_for(options.when, _PATIENCE)
-    data = load_data(options.work, options.models, options.device)
+    data = load_data(options.work, options.models, options.device, _SCENES)
     weigh_captions(data)
-    run = SprintRun(options, data)
     print(f"data ready after {time.monotonic() - started:.0f} s", flush=True)
+    if options.begin is None:
+        # The teacher is not there before.
+        wait_for(options.when, _PATIENCE)
+    run = SprintRun(options, data)
     if options.begin is not None:
         wait_for(options.when, _PATIENCE)
     run.resume()
@@ -138,7 +141,11 @@ def _models(
 
 
 def _compile_shapes(options: SprintOptions) -> None:
-    """Runs every pass once on made-up data, so that the compiled kernels are there before the clock starts."""
+    """Runs every pass once on made-up data, so that the compiled kernels are there before the clock starts.
+
+    The teacher may not be there yet; the checkpoint's own transformer has the same shape.
+    """
+    options = replace(options, teacher=options.models / "transformer")
     plain = (torch.zeros(STATE_WIDTH, device=options.device), torch.ones(STATE_WIDTH, device=options.device))
     teacher, student, averaged, _ = _models(options, *plain)
     guided = GuidedTeacher(teacher, torch.zeros(1, PROMPT_TOKENS, STATE_WIDTH, device=options.device))
@@ -373,7 +380,7 @@ def main() -> None:
     parser.add_argument("--save-every", type=float, default=120)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--when", type=Path, help="prepare, then wait for this file: the last cache, or with --begin that run's end"
+        "--when", type=Path, help="prepare, then wait for this file: the teacher's end, or with --begin that run's"
     )
     distil(SprintOptions(**vars(parser.parse_args())))
 

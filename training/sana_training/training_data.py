@@ -38,14 +38,17 @@ class TrainingData:
         return latents[picked].float(), states, torch.where(dropped[:, None], only_first(masks), masks)
 
 
-def load_data(work: Path, models: Path, device: str) -> TrainingData:
-    """Reads the caches and encodes every wording; how often each is read is decided by ``weigh_captions``."""
+def load_data(work: Path, models: Path, device: str, limit: int | None = None) -> TrainingData:
+    """Reads the caches and encodes every wording; how often each is read is decided by ``weigh_captions``.
+
+    ``limit`` is the most scenes of one shape: the states of a scene's wordings take 280 KB of device memory.
+    """
     encoder = TextStates(models, device)
     data = TrainingData({}, {}, {}, {}, load_validation(work, device, encoder), encoder.unconditional())
     for shape in SHAPES:
         cache = load_cache(work, shape)
-        data.latents[shape] = cache["latents"].to(device)
-        tokens = cache["tokens"]
+        data.latents[shape] = cache["latents"][:limit].to(device)
+        tokens = cache["tokens"][:limit]
         data.states[shape] = encoder.encode(tokens.flatten(0, 1)).view(*tokens.shape, -1)
         data.masks[shape] = (tokens > 0).to(device)
     return data
