@@ -10,6 +10,8 @@ Settings come from generation_defaults.json, so a later checkpoint needs no chan
     NAME.prompt_embeds           [tokens, D]   the text encoder's states of these tokens
     NAME.latents.STEPS           [1, C, h, w]  final latents, as output_type="latent" returns them
     NAME.image.STEPS             [n]           every 197th value of the decoded image [1, 3, H, W], before clamping
+    step_noise                   [3, C, h, w]  what the distilled checkpoint adds after its first, second and third step
+    sprint.NAME.latents.STEPS    [1, C, h, w]  final latents of the distilled checkpoint in MODELS/sprint
 
 and cases.json the prompts and settings. Everything is float32 except the ids (int64).
 """
@@ -20,11 +22,13 @@ import os
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
+from unittest import mock
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import torch  # noqa: E402
-from diffusers import SanaPipeline  # noqa: E402
+from diffusers import SanaPipeline, SanaSprintPipeline  # noqa: E402
+from diffusers.schedulers import scheduling_scm  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
 from sana_training.widen import widen_checkpoint  # noqa: E402
@@ -37,6 +41,7 @@ PROMPTS = {
     "mixed": "a red fox 🦊",
 }
 STEPS = (4, 20)
+SPRINT_STEPS = (1, 2, 4)
 SEED = 42
 
 # Pictures are too large to keep whole. A prime stride through the flattened tensor meets every row, column and channel.
@@ -72,6 +77,38 @@ def final_latents(
     ).images
 
 
+def sprint_latents(
+    pipeline: SanaSprintPipeline, prompt: str, latents: torch.Tensor, noises: torch.Tensor, steps: int, defaults: dict
+) -> torch.Tensor:
+    """As ``final_latents``, of the distilled checkpoint; the scheduler's own noise is replaced by ``noises``."""
+    # After the last step sin 0 multiplies it, so that any will do.
+    drawn = iter([*noises[: steps - 1, None], *[torch.zeros_like(latents)] * steps])
+    with mock.patch.object(scheduling_scm, "randn_tensor", lambda *_, **__: next(drawn)):
+        return pipeline(
+            prompt,
+            latents=latents.clone(),
+            num_inference_steps=steps,
+            intermediate_timesteps=1.3 if steps == 2 else None,
+            guidance_scale=defaults["guidanceScale"],
+            width=defaults["width"],
+            height=defaults["height"],
+            complex_human_instruction=None,
+            max_sequence_length=defaults["maxSequenceLength"],
+            use_resolution_binning=defaults["resolutionBinning"],
+            output_type="latent",
+        ).images
+
+
+def load(pipeline: type, models: Path):
+    """The checkpoint in float32, as diffusers loads it."""
+    with tempfile.TemporaryDirectory() as folder:
+        wide = Path(folder) / "wide"
+        widen_checkpoint(models, wide, torch.float32)
+        loaded = pipeline.from_pretrained(wide, torch_dtype=torch.float32)
+    loaded.set_progress_bar_config(disable=True)
+    return loaded
+
+
 def main() -> None:
     """Command line of the script."""
     here = Path(__file__).resolve().parent
@@ -84,16 +121,13 @@ def main() -> None:
             raise SystemExit(f"{package} {version(package)}: this golden is made with {wanted}")
 
     defaults = json.loads((arguments.models / "generation_defaults.json").read_text(encoding="utf-8"))
-    with tempfile.TemporaryDirectory() as folder:
-        wide = Path(folder) / "wide"
-        widen_checkpoint(arguments.models, wide, torch.float32)
-        pipeline = SanaPipeline.from_pretrained(wide, torch_dtype=torch.float32)
-    pipeline.set_progress_bar_config(disable=True)
-
+    pipeline = load(SanaPipeline, arguments.models)
     factor = pipeline.vae_scale_factor
     shape = (1, pipeline.transformer.config.in_channels, defaults["height"] // factor, defaults["width"] // factor)
-    latents = torch.randn(shape, generator=torch.Generator().manual_seed(SEED))
-    expected = {"latents": latents}
+    generator = torch.Generator().manual_seed(SEED)
+    latents = torch.randn(shape, generator=generator)
+    step_noise = torch.randn((max(SPRINT_STEPS) - 1, *shape[1:]), generator=generator)
+    expected = {"latents": latents, "step_noise": step_noise}
     for name, prompt in PROMPTS.items():
         states = prompt_states(pipeline, prompt, defaults["maxSequenceLength"])
         expected |= {f"{name}.{key}": value for key, value in states.items()}
@@ -104,6 +138,13 @@ def main() -> None:
             expected[f"{name}.latents.{steps}"] = final
             expected[f"{name}.image.{steps}"] = image.flatten()[::SAMPLE_STRIDE].clone()
 
+    sprint = load(SanaSprintPipeline, arguments.models / "sprint")
+    for name, prompt in PROMPTS.items():
+        for steps in SPRINT_STEPS:
+            expected[f"sprint.{name}.latents.{steps}"] = sprint_latents(
+                sprint, prompt, latents, step_noise, steps, defaults
+            )
+
     arguments.output.mkdir(parents=True, exist_ok=True)
     save_file(expected, arguments.output / "expected.safetensors")
     (arguments.output / "expected.safetensors").chmod(0o644)
@@ -112,6 +153,7 @@ def main() -> None:
         "seed": SEED,
         "sample_stride": SAMPLE_STRIDE,
         "steps": list(STEPS),
+        "sprint_steps": list(SPRINT_STEPS),
         "guidance_scale": defaults["guidanceScale"],
         "prompts": PROMPTS,
     }

@@ -81,7 +81,7 @@ class SprintEvaluationOptions:
 
 
 def evaluate_sprint(options: SprintEvaluationOptions) -> None:
-    """Draws and scores language by language; what is known is written at once. Diversity comes last."""
+    """Draws and scores language by language; what is known is written at once."""
     options.output.mkdir(parents=True, exist_ok=True)
     world = load_world(options.dataset, options.work)
     ways = _ways(options)
@@ -106,12 +106,10 @@ def evaluate_sprint(options: SprintEvaluationOptions) -> None:
             scores.note("distance", {f"{way.name} {language}": round(distance, 4)})
         scores.note("right", right_answers(scores.answers))
         print(f"{language} scored after {time.monotonic() - started:.0f} s", flush=True)
-    for group in groups:
         if time.monotonic() - started > options.seconds:
-            print("no time left for the diversity of the other languages", flush=True)
-            return
-        scores.note("diversity", _diversities(ways, judge, group, options))
-    print(f"diversity after {time.monotonic() - started:.0f} s", flush=True)
+            print(f"no time left for the diversity in {language}", flush=True)
+        else:
+            scores.note("diversity", _diversities(ways, judge, group, options))
 
 
 def right_answers(answers: list[dict]) -> dict[str, dict[str, float]]:
