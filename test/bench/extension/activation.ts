@@ -9,9 +9,6 @@ import type { ActivationTime } from "./probe-requests";
 /** As a person takes for a look around before the first picture. */
 const BEFORE_USE_MS = 3000;
 const READY_TIMEOUT_MS = 60_000;
-/** Until a window that has just opened has nothing else to do. */
-const QUIET_AFTER_MS = 8000;
-
 /** In milliseconds. */
 export interface Activation {
   readonly sana: ActivationTime;
@@ -21,9 +18,8 @@ export interface Activation {
 
 /** Loads and activates it in a window that was opened for this and has become quiet. */
 export async function measureActivation({ page }: Workbench, probe: Probe): Promise<Activation> {
-  // The probe has to be there first.
+  await probe.quietWindow();
   if ((await probe.ask("activation")) !== null) throw new Error("the extension was activated before its document");
-  await sleep(QUIET_AFTER_MS);
   await openFile(page, "note.md");
   return { sana: await activation(probe, "activation"), empty: await activation(probe, "emptyActivation") };
 }

@@ -117,15 +117,15 @@ async function openingInNewProfiles(probe: Probe): Promise<Row[]> {
   ];
 }
 
-async function openPanelFirst({ page, browser }: Workbench): Promise<number> {
+async function openPanelFirst({ page, browser }: Workbench, probe: Probe): Promise<number> {
   await watchPanel(browser);
-  await page.reload();
+  await probe.quietWindow();
   return openPanelOnce(page);
 }
 
-async function openEmptyWebviewFirst({ page, browser }: Workbench) {
+async function openEmptyWebviewFirst({ page, browser }: Workbench, probe: Probe) {
   await watchPanel(browser);
-  await page.reload();
+  await probe.quietWindow();
   const opened = [await openEmptyWebviewOnce(page), await openPanelOnce(page)] as const;
   const later: { panel: number; empty: number }[] = [];
   while (later.length < LATER_OPENINGS) {
@@ -136,7 +136,6 @@ async function openEmptyWebviewFirst({ page, browser }: Workbench) {
 
 async function measurePictures(workbench: Workbench, probe: Probe): Promise<Row[]> {
   await watchPanel(workbench.browser);
-  await workbench.page.reload();
   const { shownAfter, step } = await measureFirstPreview(workbench, probe);
   const { idle, generating } = await measureTyping(workbench, probe);
   const eventLoop = ({ eventLoop: { p50, p99, max } }: Smoothness): string =>

@@ -13,6 +13,8 @@ const EMPTY = "sana-bench.empty";
 
 // An extension host on two busy cores; what takes longer hangs.
 const READY_TIMEOUT_MS = 60_000;
+/** From the start of its extension host until a window has nothing else to do. */
+const QUIET_AFTER_MS = 8000;
 
 /** The probe in the extension host of the window that is open. */
 export class Probe {
@@ -41,6 +43,12 @@ export class Probe {
     const list = [entry(SANA, version, sana), entry(PROBE, "0.0.1", probe), entry(EMPTY, "0.0.1", empty)];
     writeFileSync(join(folder, "extensions.json"), JSON.stringify(list));
     return new Probe(folder, sana);
+  }
+
+  /** Resolves when the window that has just been opened has become quiet. */
+  async quietWindow(): Promise<void> {
+    await this.ask("activation");
+    await sleep(QUIET_AFTER_MS);
   }
 
   /** Asks as soon as the probe is there. */
