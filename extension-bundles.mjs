@@ -1,8 +1,8 @@
 // How the extension's code is cut, so that activating it costs little. Two esbuild plugins.
 
 /**
- * VS Code's API has more than 500 names, and esbuild copies them all, each with a getter, for every file that imports
- * it: tens of milliseconds. Here all files share one copy.
+ * VS Code's API has some 350 names, and esbuild copies them all, each with a getter, for every file that imports it:
+ * twenty milliseconds. Here all files share one copy.
  */
 export const vscodeOnce = {
   name: "vscode-once",
