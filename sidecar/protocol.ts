@@ -471,8 +471,38 @@ const AssetsLabels = v.strictObject({
   conflict: text,
   invalid: text,
   failed: text,
+  /** Why an asset is not up to date; {0} stands for the file or the files. */
+  reasons: v.strictObject({
+    "does-not-exist": text,
+    "do-not-exist": text,
+    interrupted: text,
+    "other-parameters": text,
+    "other-model": text,
+    "not-from-manifest": text,
+    changed: text,
+  }),
 });
 export type AssetsLabels = v.InferOutput<typeof AssetsLabels>;
+
+export const ENGLISH_LABELS: AssetsLabels = {
+  generate: "Generate",
+  open: "Open",
+  "up-to-date": "Up to date",
+  missing: "Missing",
+  "out-of-date": "Out of date",
+  conflict: "Not made by Sana",
+  invalid: "Cannot be made",
+  failed: "Failed",
+  reasons: {
+    "does-not-exist": "{0} does not exist",
+    "do-not-exist": "{0} do not exist",
+    interrupted: "the last build of it was interrupted, or it was another asset's",
+    "other-parameters": "it was made with other parameters",
+    "other-model": "it was made with another model",
+    "not-from-manifest": "{0} exists, but was not made from this manifest",
+    changed: "{0} was changed since it was made",
+  },
+};
 
 /** The commands behind the code lenses of sana.assets.json; their arguments are its URI and the asset's path. */
 export const ASSET_COMMANDS = { generate: "sana.generateAsset", open: "sana.openAsset" } as const;
@@ -483,16 +513,7 @@ export const ASSET_COMMANDS = { generate: "sana.generateAsset", open: "sana.open
  */
 export const InitializationOptions = v.object({
   protocolVersion: v.pipe(v.number("must be a number"), v.safeInteger("must be a whole number")),
-  assetsLabels: v.optional(AssetsLabels, {
-    generate: "Generate",
-    open: "Open",
-    "up-to-date": "Up to date",
-    missing: "Missing",
-    "out-of-date": "Out of date",
-    conflict: "Not made by Sana",
-    invalid: "Cannot be made",
-    failed: "Failed",
-  }),
+  assetsLabels: v.optional(AssetsLabels, ENGLISH_LABELS),
 });
 
 /** Server → client, under `capabilities.experimental.sana` in the answer to `initialize`. */

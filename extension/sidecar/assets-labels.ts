@@ -12,5 +12,14 @@ export function assetsLabels(): AssetsLabels {
     conflict: vscode.l10n.t("Not made by Sana"),
     invalid: vscode.l10n.t("Cannot be made"),
     failed: vscode.l10n.t("Failed"),
+    reasons: {
+      "does-not-exist": vscode.l10n.t("{0} does not exist"),
+      "do-not-exist": vscode.l10n.t("{0} do not exist"),
+      interrupted: vscode.l10n.t("the last build of it was interrupted, or it was another asset's"),
+      "other-parameters": vscode.l10n.t("it was made with other parameters"),
+      "other-model": vscode.l10n.t("it was made with another model"),
+      "not-from-manifest": vscode.l10n.t("{0} exists, but was not made from this manifest"),
+      changed: vscode.l10n.t("{0} was changed since it was made"),
+    },
   };
 }

@@ -7,23 +7,29 @@ import {
   RevealOutputChannelOn,
   State,
 } from "vscode-languageclient/node";
-import { MANIFEST_NAME, PROTOCOL_VERSION } from "../../sidecar/protocol";
-import { assetsLabels } from "./assets-labels";
 import type { SidecarProcess } from "./sidecar-process";
+
+/** What this file is told instead of importing it: it is a bundle of its own, and no bundle repeats another's code. */
+interface Surroundings {
+  readonly log: vscode.LogOutputChannel;
+  readonly initializationOptions: object;
+  /** Glob of the files that the sidecar is the language server of. */
+  readonly manifests: string;
+  readonly onClosed: () => void;
+}
 
 /** The client library, for one process of the sidecar. What it has to tell goes into the log, never on the screen. */
 export class SidecarLanguageClient extends LanguageClient {
   constructor(
     readonly process: SidecarProcess,
-    log: vscode.LogOutputChannel,
-    onClosed: () => void,
+    { log, initializationOptions, manifests, onClosed }: Surroundings,
   ) {
     const { stdout, stdin } = process.child;
     super("sana", "Sana", () => Promise.resolve({ reader: stdout, writer: stdin }), {
       outputChannel: log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
-      initializationOptions: { protocolVersion: PROTOCOL_VERSION, assetsLabels: assetsLabels() },
-      documentSelector: [{ scheme: "file", pattern: `**/${MANIFEST_NAME}` }],
+      initializationOptions,
+      documentSelector: [{ scheme: "file", pattern: manifests }],
       // The library would show the error by itself, in English; whoever asked for the start shows it.
       initializationFailedHandler: () => false,
       errorHandler: {

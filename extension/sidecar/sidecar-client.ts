@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import * as vscode from "vscode";
+import { MANIFEST_NAME, PROTOCOL_VERSION } from "../../sidecar/protocol";
+import { assetsLabels } from "./assets-labels";
 import type { SidecarLanguageClient } from "./language-client";
 import { RestartBudget } from "./restart-budget";
 import { errorOfAnswer, SidecarError } from "./sidecar-error";
@@ -147,7 +149,7 @@ export class SidecarClient implements vscode.Disposable {
 
   private async open(onClosed: () => void): Promise<SidecarLanguageClient> {
     this.setState("starting");
-    // Most of the extension's code is the client library; who makes no picture never loads it.
+    // Most of the extension's code is the client library, a bundle of its own; who makes no picture never loads it.
     const { SidecarLanguageClient } = await import("./language-client");
     const folder = join(this.context.extensionPath, "dist");
     const process = new SidecarProcess(join(folder, "sana.cjs"), ["serve", ...this.serveArguments()], folder);
@@ -155,8 +157,13 @@ export class SidecarClient implements vscode.Disposable {
       this.logLine(line);
     });
     let isOpen = false;
-    const client = new SidecarLanguageClient(process, this.log, () => {
-      if (isOpen) onClosed();
+    const client = new SidecarLanguageClient(process, {
+      log: this.log,
+      initializationOptions: { protocolVersion: PROTOCOL_VERSION, assetsLabels: assetsLabels() },
+      manifests: `**/${MANIFEST_NAME}`,
+      onClosed: () => {
+        if (isOpen) onClosed();
+      },
     });
     for (const [method, emitter] of this.notified) {
       client.onNotification(method, (params: unknown) => {

@@ -36,19 +36,24 @@ export async function* makePictures(
   { count, seed, path, ...request }: ToolInput,
   { folder, workshop, compute, signal, onProgress }: PictureContext,
 ): AsyncGenerator<{ picture: AgentPicture; png: Uint8Array }> {
-  const outputs = await outputsOf({ folder, path, count, prompt: request.prompt });
-  for (const [number, output] of outputs.entries()) {
-    const result = await generateWith(
-      workshop,
-      { ...request, ...compute, ...(seed === undefined ? {} : { seed: String(seed + number) }), output },
-      {
-        signal,
-        onProgress: (progress) => {
-          onProgress(number, progress);
+  const discardFolders = path === undefined ? undefined : await prepareAssetFolder(folder, path);
+  try {
+    const outputs = await outputsOf({ folder, path, count, prompt: request.prompt });
+    for (const [number, output] of outputs.entries()) {
+      const result = await generateWith(
+        workshop,
+        { ...request, ...compute, ...(seed === undefined ? {} : { seed: String(seed + number) }), output },
+        {
+          signal,
+          onProgress: (progress) => {
+            onProgress(number, progress);
+          },
         },
-      },
-    );
-    yield { picture: describe(result, folder, request.prompt), png: await readFile(result.path) };
+      );
+      yield { picture: describe(result, folder, request.prompt), png: await readFile(result.path) };
+    }
+  } finally {
+    await discardFolders?.();
   }
 }
 
@@ -64,7 +69,6 @@ async function outputsOf(request: {
     const file = join(folder, `${fileNameFromPrompt(prompt)}.png`);
     return Array.from({ length: count }, () => ({ path: file, ifExists: "number" }));
   }
-  await prepareAssetFolder(folder, path);
   const { dir, name, ext } = posix.parse(path);
   const paths = Array.from({ length: count }, (_, i) =>
     locateAsset(folder, posix.join(dir, i === 0 ? name + ext : `${name}-${i + 1}${ext}`)),

@@ -1,4 +1,4 @@
-import { lstat, mkdir, realpath } from "node:fs/promises";
+import { lstat, mkdir, realpath, rmdir } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, sep } from "node:path";
 import { SanaError } from "../errors";
 import { systemErrorCode, systemErrorReason } from "../files/system-error";
@@ -18,26 +18,37 @@ export function pathIdentity(path: string): string {
   return path.normalize("NFC").toLowerCase();
 }
 
-/** The absolute path of a file that a manifest in `folder` names. */
+/** The absolute path of a file that a manifest in `folder`, or an agent that works there, names. */
 export function locateAsset(folder: string, path: string): string {
   return join(folder, ...path.split("/"));
 }
 
 /**
- * Makes the folders that `path` asks for. Throws like `checkAssetFolder`, and `output-failed` where a folder cannot be
- * made.
+ * Makes the folders that `path` asks for, and returns what removes those of them that nothing has been put into. Throws
+ * like `checkAssetFolder`, and `output-failed` where a folder cannot be made.
  */
-export async function prepareAssetFolder(folder: string, path: string): Promise<void> {
+export async function prepareAssetFolder(folder: string, path: string): Promise<() => Promise<void>> {
   await checkAssetFolder(folder, path);
+  const innermost = dirname(locateAsset(folder, path));
   try {
-    await mkdir(dirname(locateAsset(folder, path)), { recursive: true });
+    const outermost = await mkdir(innermost, { recursive: true });
+    return () => (outermost === undefined ? Promise.resolve() : removeEmptyFolders(innermost, outermost));
   } catch (error) {
     throw new SanaError("output-failed", `cannot write ${path}: ${systemErrorReason(error)}`, { cause: error });
   }
 }
 
+/** From the inner one outwards, until one holds something. */
+async function removeEmptyFolders(innermost: string, outermost: string): Promise<void> {
+  try {
+    for (let folder = innermost; isInside(outermost, folder); folder = dirname(folder)) await rmdir(folder);
+  } catch {
+    // It is in use.
+  }
+}
+
 /**
- * Throws `output-failed` where a symbolic link on the way to `path` leads out of the manifest's folder or nowhere;
+ * Throws `output-failed` where a symbolic link on the way to `path` leads out of `folder` or nowhere;
  * `writeOutputFiles` refuses a file that is a link itself.
  */
 export async function checkAssetFolder(folder: string, path: string): Promise<void> {
@@ -47,7 +58,7 @@ export async function checkAssetFolder(folder: string, path: string): Promise<vo
   } catch (error) {
     throw new SanaError("output-failed", `cannot write ${path}: ${systemErrorReason(error)}`, { cause: error });
   }
-  throw new SanaError("output-failed", `cannot write ${path}: a symbolic link leads out of the manifest's folder`);
+  throw new SanaError("output-failed", `cannot write ${path}: a symbolic link leads out of ${folder}`);
 }
 
 /** Where the nearest folder that exists really is. */

@@ -8,6 +8,7 @@ import { hashOfFile } from "./file-hash";
 import { readLock, sha256Of, writeLock, type LockEntry } from "./lock-file";
 import type { Asset } from "./manifest";
 import { planAssets, type Plan, type PlanContext, type PlannedAsset, type Recipe } from "./plan";
+import { reasonText } from "./reason";
 import { renderFiles } from "./render";
 
 /** Makes one picture. Returns the PNG and the hash of the weights it was made with; throws a SanaError. */
@@ -115,9 +116,9 @@ async function buildAsset(
   options: BuildOptions & { lock: Map<string, LockEntry>; onFraction: (fraction: number) => void },
 ): Promise<void> {
   const { folder, signal, onFraction, lock } = options;
-  if (recipe === null) throw new SanaError("invalid-parameter", reason);
+  if (recipe === null) throw new SanaError("invalid-parameter", reasonText(reason));
   if (state === "conflict" && !options.overwrite) {
-    throw new SanaError("output-failed", `${reason}; replacing it was not asked for`);
+    throw new SanaError("output-failed", `${reasonText(reason)}; replacing it was not asked for`);
   }
   for (const { path } of asset.files) await prepareAssetFolder(folder, path);
   const targets = asset.files.map(({ path }) => ({ path: locateAsset(folder, path), ifExists: "replace" as const }));

@@ -5,6 +5,7 @@ import { checkAssetFolder } from "./asset-path";
 import { hashOfFile, type FileHashes } from "./file-hash";
 import { sha256Of, type Lock, type LockEntry } from "./lock-file";
 import type { Asset, AssetFile } from "./manifest";
+import type { Reason } from "./reason";
 
 /**
  * - `missing`: a file is not there
@@ -18,8 +19,8 @@ export type AssetState = "up-to-date" | "missing" | "out-of-date" | "conflict" |
 export interface PlannedAsset {
   readonly asset: Asset;
   readonly state: AssetState;
-  /** One line on why it is not up to date; empty where it is. */
-  readonly reason: string;
+  /** Why it is not up to date; null where it is. */
+  readonly reason: Reason | null;
   /** Null where the state is `invalid`. */
   readonly recipe: Recipe | null;
 }
@@ -83,7 +84,7 @@ async function planAsset(asset: Asset, lock: Lock, context: PlanContext): Promis
     return { asset, recipe, ...(await compare(asset, lock, { ...context, recipe, modelHash: hash })) };
   } catch (error) {
     if (!(error instanceof SanaError) || error.code === "cancelled") throw error;
-    return { asset, state: "invalid", reason: error.message, recipe: null };
+    return { asset, state: "invalid", reason: { message: error.message }, recipe: null };
   }
 }
 
@@ -123,7 +124,7 @@ async function compare(
   asset: Asset,
   lock: Lock,
   wanted: Pick<PlanContext, "folder" | "hashes"> & { recipe: Recipe; modelHash: string },
-): Promise<{ state: AssetState; reason: string }> {
+): Promise<Pick<PlannedAsset, "state" | "reason">> {
   const entry = lock.get(asset.path);
   const missing: string[] = [];
   let isOther = false;
@@ -135,15 +136,18 @@ async function compare(
       isOther = true;
     }
   }
-  if (missing.length > 0)
-    return { state: "missing", reason: `${missing.join(", ")} ${missing.length === 1 ? "does" : "do"} not exist` };
-  if (isOther)
-    return { state: "out-of-date", reason: "the last build of it was interrupted, or it was another asset's" };
-  if (entry!.parameters !== wanted.recipe.parametersHash) {
-    return { state: "out-of-date", reason: "it was made with other parameters" };
+  if (missing.length > 0) {
+    const kind = missing.length === 1 ? "does-not-exist" : "do-not-exist";
+    return { state: "missing", reason: { kind, files: missing.join(", ") } };
   }
-  if (entry!.model !== wanted.modelHash) return { state: "out-of-date", reason: "it was made with another model" };
-  return { state: "up-to-date", reason: "" };
+  if (isOther) return { state: "out-of-date", reason: { kind: "interrupted", files: "" } };
+  if (entry!.parameters !== wanted.recipe.parametersHash) {
+    return { state: "out-of-date", reason: { kind: "other-parameters", files: "" } };
+  }
+  if (entry!.model !== wanted.modelHash) {
+    return { state: "out-of-date", reason: { kind: "other-model", files: "" } };
+  }
+  return { state: "up-to-date", reason: null };
 }
 
 /** Whether a file with that hash at that path was made by this program, for whichever asset. */
@@ -151,8 +155,6 @@ function wasMade(lock: Lock, path: string, hash: string): boolean {
   return [...lock.values()].some(({ files, previous }) => files[path] === hash || previous?.[path] === hash);
 }
 
-function conflictReason(path: string, entry: LockEntry | undefined): string {
-  return entry?.files[path] === undefined
-    ? `${path} exists, but was not made from this manifest`
-    : `${path} was changed since it was made`;
+function conflictReason(path: string, entry: LockEntry | undefined): Reason {
+  return { kind: entry?.files[path] === undefined ? "not-from-manifest" : "changed", files: path };
 }

@@ -7,6 +7,7 @@ import type { BuildEvent, BuildResult } from "../assets/build";
 import { readLock } from "../assets/lock-file";
 import { readManifest, type Asset } from "../assets/manifest";
 import { planAssets, type PlanContext } from "../assets/plan";
+import { reasonText } from "../assets/reason";
 import { SanaError } from "../errors";
 import { MANIFEST_NAME } from "../protocol";
 import { computeOptions, modelOption, notify, overwriteOption, type CommonOptions } from "./common-options";
@@ -68,10 +69,10 @@ async function check(
   const stale = plan.assets.filter(({ state }) => state !== "up-to-date");
   const upToDate = plan.assets.filter(({ state }) => state === "up-to-date").map(({ asset }) => asset.path);
   if (options.json === true) {
-    const problems = stale.map(({ asset, state, reason }) => ({ path: asset.path, state, reason }));
+    const problems = stale.map(({ asset, state, reason }) => ({ path: asset.path, state, reason: reasonText(reason) }));
     await print(`${toJson({ manifest: resolve(file), upToDate, stale: problems, orphans: plan.orphans })}\n`);
   } else {
-    const lines = stale.map(({ asset, state, reason }) => `${state}: ${asset.path} (${reason})\n`);
+    const lines = stale.map(({ asset, state, reason }) => `${state}: ${asset.path} (${reasonText(reason)})\n`);
     lines.push(...plan.orphans.map((path) => `orphaned: ${path}\n`));
     await print(`${lines.join("")}${upToDate.length} up to date\n`);
   }

@@ -5,6 +5,7 @@ import { assetGenerator } from "../assets/generate-picture";
 import { readLock } from "../assets/lock-file";
 import { readManifest } from "../assets/manifest";
 import { planAssets } from "../assets/plan";
+import { reasonText } from "../assets/reason";
 import type {
   AssetsProgress,
   BuildAssetsRequest,
@@ -27,7 +28,7 @@ export async function checkAssets(
   const plan = await planAssets(assets, await readLock(context.folder), context);
   await language.report(file, new Map());
   return {
-    assets: plan.assets.map(({ asset, state, reason }) => ({ path: asset.path, state, reason })),
+    assets: plan.assets.map(({ asset, state, reason }) => ({ path: asset.path, state, reason: reasonText(reason) })),
     orphans: [...plan.orphans],
   };
 }

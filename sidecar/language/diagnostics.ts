@@ -1,5 +1,6 @@
 import { DiagnosticSeverity, type Diagnostic } from "vscode-languageserver/node";
 import type { AssetState } from "../assets/plan";
+import { reasonText } from "../assets/reason";
 import type { AssetsLabels } from "../protocol";
 import { plannedOf, rangeIn, type ManifestView } from "./manifest-view";
 
@@ -48,7 +49,8 @@ export function diagnosticsOf(view: ManifestView, labels: AssetsLabels): Diagnos
       severity: failure === undefined ? SEVERITIES[state] : DiagnosticSeverity.Error,
       source: SOURCE,
       code: failure === undefined ? state : "failed",
-      message: failure === undefined ? `${labels[state]}: ${reason}` : `${labels.failed}: ${failure}`,
+      message:
+        failure === undefined ? `${labels[state]}: ${reasonText(reason, labels)}` : `${labels.failed}: ${failure}`,
     });
   }
   return diagnostics;

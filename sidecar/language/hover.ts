@@ -3,6 +3,7 @@ import { MarkupKind, type Hover, type Position } from "vscode-languageserver/nod
 import { locateAsset } from "../assets/asset-path";
 import type { PlannedAsset } from "../assets/plan";
 import { sizeOfFile } from "../assets/plan";
+import { reasonText } from "../assets/reason";
 import type { AssetsLabels } from "../protocol";
 import { plannedOf, rangeIn, type ManifestView } from "./manifest-view";
 
@@ -16,7 +17,8 @@ export function hoverAt(view: ManifestView, position: Position, labels: AssetsLa
   const asset = manifest.assets.find(({ pathRange: { start, end } }) => start <= offset && offset <= end);
   const planned = asset && plannedOf(view, asset);
   if (asset === undefined || planned === undefined) return null;
-  const { state, reason } = planned;
+  const { state } = planned;
+  const reason = reasonText(planned.reason, labels);
   const picture = state === "up-to-date" || state === "out-of-date" || state === "conflict";
   const lines = [
     ...(picture ? [`![](${imageUrl(locateAsset(folder, asset.path))}|width=${WIDTH})`] : []),

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { isAbsolute, join, relative } from "node:path";
 import * as vscode from "vscode";
 import type { HostTest } from "./host-test";
 
@@ -6,13 +8,20 @@ const EXTENSION_ID = "sana-vscode.sana";
 
 export const activationTests: readonly HostTest[] = [
   {
-    name: "the extension is not active before it is used, and activates",
+    name: "the extension is not active before it is used, and activates with no more than the start of its code",
     run: async () => {
       const extension = vscode.extensions.getExtension(EXTENSION_ID);
       assert.ok(extension !== undefined);
       assert.equal(extension.isActive, false);
       await extension.activate();
       assert.equal(extension.isActive, true);
+      const loaded = Object.keys(createRequire(__filename).cache).map((path) =>
+        relative(extension.extensionPath, path),
+      );
+      assert.deepEqual(
+        loaded.filter((path) => !path.startsWith("..") && !isAbsolute(path)),
+        [join("dist", "extension.cjs")],
+      );
     },
   },
   {

@@ -235,7 +235,7 @@ describe("the language server of sana.assets.json", { concurrency: 2 }, () => {
         ["invalid", '"root/tmp/a.png"'],
         ["invalid", '"b.png"'],
       ]);
-      assert.match(editor.diagnostics![0]!.message as string, /a symbolic link leads out of the manifest's folder/);
+      assert.match(editor.diagnostics![0]!.message as string, /a symbolic link leads out of \//);
       assert.match(editor.diagnostics![1]!.message as string, /names a model, which counts in trusted workspaces only/);
       const { built, failed } = await editor.build({ trusted: false }).result;
       assert.deepEqual([built, failed.length], [[], 2]);

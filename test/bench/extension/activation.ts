@@ -9,17 +9,19 @@ import type { ActivationTime } from "./probe-requests";
 /** As a person takes for a look around before the first picture. */
 const BEFORE_USE_MS = 3000;
 const READY_TIMEOUT_MS = 60_000;
-/** Until a window that has just opened has nothing else to do. */
-const QUIET_AFTER_MS = 8000;
+/** In milliseconds. */
+export interface Activation {
+  readonly sana: ActivationTime;
+  /** Of an extension that does nothing: VS Code's own part. */
+  readonly empty: ActivationTime;
+}
 
-/** Milliseconds for loading its code and activating it, in a window that was opened for this and has become quiet. */
-export async function measureActivation({ page }: Workbench, probe: Probe): Promise<number> {
-  // The probe has to be there first.
+/** Loads and activates it in a window that was opened for this and has become quiet. */
+export async function measureActivation({ page }: Workbench, probe: Probe): Promise<Activation> {
+  await probe.quietWindow();
   if ((await probe.ask("activation")) !== null) throw new Error("the extension was activated before its document");
-  await sleep(QUIET_AFTER_MS);
   await openFile(page, "note.md");
-  const { loading, activating } = await activation(probe);
-  return loading + activating;
+  return { sana: await activation(probe, "activation"), empty: await activation(probe, "emptyActivation") };
 }
 
 /** What the extension has done some seconds after it was activated and before it was used. */
@@ -29,7 +31,7 @@ export async function measureWorkBeforeUse(workbench: Workbench, probe: Probe): 
   const home = join(workbench.folder, "..");
   const before = sanaFiles(home);
   await openFile(workbench.page, "note.md");
-  await activation(probe);
+  await activation(probe, "activation");
   await sleep(BEFORE_USE_MS);
   const loaded = (await probe.ask("loadedFiles")).map((path) => relative(probe.sanaFolder, path));
   const written = [...sanaFiles(home)].filter((file) => !before.has(file)).map((file) => relative(home, file));
@@ -41,10 +43,10 @@ export async function measureWorkBeforeUse(workbench: Workbench, probe: Probe): 
 }
 
 /** Resolves as soon as the extension has been activated. */
-async function activation(probe: Probe): Promise<ActivationTime> {
+async function activation(probe: Probe, of: "activation" | "emptyActivation"): Promise<ActivationTime> {
   const deadline = Date.now() + READY_TIMEOUT_MS;
   for (;;) {
-    const time = await probe.ask("activation");
+    const time = await probe.ask(of);
     if (time !== null) return time;
     if (Date.now() > deadline) throw new Error("the extension is not activated");
     await sleep(50);

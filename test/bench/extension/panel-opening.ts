@@ -1,26 +1,31 @@
-import type { Page } from "playwright-core";
+import type { FrameLocator, Page } from "playwright-core";
 import { gesture, GESTURE_MS } from "../../e2e/gestures";
 import { panelOf, promptOf } from "../../e2e/panel-page";
 import { runCommand } from "../../e2e/workbench";
 import { sighting } from "./panel-watch";
-import { range } from "./range";
 
-const OPENINGS = 7;
+const LETTERS = "fox";
 
-/** From Enter in the command palette until the prompt field of the panel has the focus and takes what is typed. */
-export async function measurePanelOpening(page: Page): Promise<{ first: string; later: string }> {
-  const times: number[] = [];
-  for (let opening = 0; opening < OPENINGS; opening++) {
-    const start = await enterCommand(page, "Sana: Generate Image");
-    const panel = panelOf(page);
-    times.push((await sighting(panel, "focused")) - start);
-    const letters = `fox ${opening}`;
-    await page.keyboard.type(letters);
-    if (!(await promptOf(panel).inputValue()).endsWith(letters)) throw new Error("the prompt field lost letters");
-    await runCommand(page, "View: Close All Editors");
-    await page.locator("iframe.webview").waitFor({ state: "detached" });
-  }
-  return { first: `${Math.round(times[0]!)} ms`, later: `${range(times.slice(1))} ms` };
+/** Milliseconds from Enter in the command palette until the panel's prompt field has the focus and takes letters. */
+export async function openPanelOnce(page: Page): Promise<number> {
+  return openOnce(page, "Sana: Generate Image", panelOf(page));
+}
+
+/** The same for the probe's webview, with nothing in it but a text field: VS Code's own part. */
+export async function openEmptyWebviewOnce(page: Page): Promise<number> {
+  const webview = page.frameLocator('iframe.webview.ready[src*="extensionId=sana-bench.probe"]');
+  return openOnce(page, "Probe: Open Webview", webview.frameLocator("iframe#active-frame"));
+}
+
+/** Opens it, types into it, closes it. */
+async function openOnce(page: Page, command: string, webview: FrameLocator): Promise<number> {
+  const start = await enterCommand(page, command);
+  const time = (await sighting(webview, "focused")) - start;
+  await page.keyboard.type(LETTERS);
+  if (!(await promptOf(webview).inputValue()).endsWith(LETTERS)) throw new Error("the text field lost letters");
+  await runCommand(page, "View: Close All Editors");
+  await page.locator("iframe.webview").waitFor({ state: "detached" });
+  return time;
 }
 
 /** Returns the time of the keystroke. */

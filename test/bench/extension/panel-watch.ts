@@ -3,7 +3,7 @@ import type { BrowserContext, FrameLocator } from "playwright-core";
 
 /** What the watcher in the panel's page has seen so far; Unix times in milliseconds. */
 interface Sightings {
-  /** When the prompt field first had the focus. */
+  /** When the prompt field, or that of the probe's webview, first had the focus. */
   focused?: number;
   /** When a preview was first shown. */
   preview?: number;
@@ -18,7 +18,7 @@ const WATCHER = `
   const sightings = {};
   globalThis.sightings = sightings;
   const look = () => {
-    if (document.activeElement?.tagName === "VSCODE-TEXT-AREA") sightings.focused ??= Date.now();
+    if (/TEXT-?AREA$/.test(document.activeElement?.tagName)) sightings.focused ??= Date.now();
     const preview = document.querySelector('.canvas img[src^="data:"]:not([hidden])');
     if (preview !== null) sightings.preview ??= Date.now();
   };

@@ -9,25 +9,29 @@ import type { ProbeAnswers } from "./probe-requests";
 
 const SANA = "sana-vscode.sana";
 const PROBE = "sana-bench.probe";
+const EMPTY = "sana-bench.empty";
 
 // An extension host on two busy cores; what takes longer hangs.
 const READY_TIMEOUT_MS = 60_000;
+/** From the start of its extension host until a window has nothing else to do. */
+const QUIET_AFTER_MS = 8000;
 
 /** The probe in the extension host of the window that is open. */
 export class Probe {
   private constructor(
-    /** To start VS Code with: it has the packaged Sana and the probe. */
+    /** To start VS Code with: it has the packaged Sana, the probe and an extension that does nothing. */
     readonly extensionsFolder: string,
     /** Where Sana is installed. */
     readonly sanaFolder: string,
   ) {}
 
-  /** Writes an extensions folder with the packaged Sana and the probe into an empty folder. */
+  /** Writes that extensions folder into an empty folder. */
   static install(folder: string): Probe {
-    const probe = join(folder, PROBE);
+    const [probe, empty] = [join(folder, PROBE), join(folder, EMPTY)];
     mkdirSync(probe);
     cpSync(resolve("test", "bench", "extension", "probe", "package.json"), join(probe, "package.json"));
     cpSync(resolve("dist", "bench", "extension", "probe.cjs"), join(probe, "probe.cjs"));
+    cpSync(resolve("test", "bench", "extension", "empty"), empty, { recursive: true });
     const installed = installedExtensions();
     const name = readdirSync(installed).find((entry) => entry.startsWith(SANA))!;
     const version = name.slice(SANA.length + 1);
@@ -36,9 +40,15 @@ export class Probe {
       const location = { $mid: 1, path, scheme: "file" };
       return { identifier: { id }, version, location, metadata: { source: "vsix" } };
     };
-    const list = [entry(SANA, version, sana), entry(PROBE, "0.0.1", probe)];
+    const list = [entry(SANA, version, sana), entry(PROBE, "0.0.1", probe), entry(EMPTY, "0.0.1", empty)];
     writeFileSync(join(folder, "extensions.json"), JSON.stringify(list));
     return new Probe(folder, sana);
+  }
+
+  /** Resolves when the window that has just been opened has become quiet. */
+  async quietWindow(): Promise<void> {
+    await this.ask("activation");
+    await sleep(QUIET_AFTER_MS);
   }
 
   /** Asks as soon as the probe is there. */

@@ -2,6 +2,8 @@
 export interface ProbeAnswers {
   /** Null until the extension has been activated. */
   activation: ActivationTime | null;
+  /** The same of the extension that does nothing. */
+  emptyActivation: ActivationTime | null;
   /** The JavaScript files that were loaded from the extension's folder. */
   loadedFiles: string[];
   /** Begins to watch the event loop of the extension host. */

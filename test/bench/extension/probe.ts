@@ -19,11 +19,14 @@ const RESOLUTION_MS = 10;
 /** Starts before Sana ("*" comes before a document's language), so that it sees the sidecar's process start. */
 export function activate(context: vscode.ExtensionContext): void {
   const sana = vscode.extensions.getExtension<unknown>("sana-vscode.sana")!;
+  const empty = vscode.extensions.getExtension<unknown>("sana-bench.empty")!;
   const watch = new ActivationWatch(join(sana.extensionPath, "dist", "extension.cjs"));
+  const emptyWatch = new ActivationWatch(join(empty.extensionPath, "empty.cjs"));
   const tap = new SidecarTap();
   const eventLoop = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   const answers: { [Request in keyof ProbeAnswers]: () => ProbeAnswers[Request] | Promise<ProbeAnswers[Request]> } = {
     activation: () => watch.activation,
+    emptyActivation: () => emptyWatch.activation,
     loadedFiles: () =>
       Object.keys(createRequire(__filename).cache).filter((path) => path.startsWith(sana.extensionPath)),
     watchEventLoop: () => {
@@ -48,7 +51,15 @@ export function activate(context: vscode.ExtensionContext): void {
   }).listen(0, "127.0.0.1", () => {
     writeFileSync(join(context.extensionPath, "port"), String((server.address() as AddressInfo).port));
   });
-  context.subscriptions.push({ dispose: () => server.close() });
+  context.subscriptions.push(
+    { dispose: () => server.close() },
+    vscode.commands.registerCommand("probe.openWebview", () => {
+      const panel = vscode.window.createWebviewPanel("probe", "Probe", vscode.ViewColumn.Beside, {
+        enableScripts: true,
+      });
+      panel.webview.html = "<!doctype html><textarea></textarea><script>document.body.firstChild.focus()</script>";
+    }),
+  );
 }
 
 /** The histogram holds the whole time between two looks, in nanoseconds. */

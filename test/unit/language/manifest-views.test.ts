@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import * as v from "valibot";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import { parseManifest } from "../../../sidecar/assets/manifest";
 import type { AssetState } from "../../../sidecar/assets/plan";
@@ -8,9 +7,8 @@ import { codeLensesOf } from "../../../sidecar/language/code-lenses";
 import { diagnosticsOf } from "../../../sidecar/language/diagnostics";
 import { hoverAt } from "../../../sidecar/language/hover";
 import type { ManifestView } from "../../../sidecar/language/manifest-view";
-import { InitializationOptions, type AssetsLabels } from "../../../sidecar/protocol";
+import { ENGLISH_LABELS as LABELS } from "../../../sidecar/protocol";
 
-const LABELS: AssetsLabels = v.parse(InitializationOptions, { protocolVersion: 1 }).assetsLabels;
 const NUMBERS = { width: 64, height: 32, steps: 2, guidanceScale: 1 };
 
 /** A manifest in /ws whose assets are in these states, by path. */
@@ -24,7 +22,7 @@ function viewOf(
   const recipe = { model: "/model", numbers: NUMBERS, parametersHash: "" };
   const planned = manifest.assets.map((asset) => {
     const state = states[asset.path] ?? "up-to-date";
-    return { asset, state, reason: state === "up-to-date" ? "" : `why ${state}`, recipe };
+    return { asset, state, reason: state === "up-to-date" ? null : { message: `why ${state}` }, recipe };
   });
   const plan = { assets: planned, orphans: [] };
   return { document, version: 1, folder: "/ws", manifest, plan, obstacle: null, failures: new Map(), ...change };
@@ -52,6 +50,20 @@ describe("diagnostics of a manifest", () => {
       ['"c.png"', "conflict", 2, "Not made by Sana: why conflict"],
       ['"d.png"', "invalid", 1, "Cannot be made: why invalid"],
     ]);
+  });
+
+  it("give the reason in the client's language", () => {
+    const view = viewOf(manifest({ path: "a$&.png", prompt: "x" }));
+    const [planned] = view.plan!.assets;
+    const reason = { kind: "does-not-exist", files: "a$&.png" } as const;
+    const plan = { assets: [{ ...planned!, state: "missing", reason } as const], orphans: [] };
+    const reasons = { ...LABELS.reasons, "does-not-exist": "{0} 不存在" };
+    const labels = { ...LABELS, missing: "缺失", reasons };
+    const [diagnostic] = diagnosticsOf({ ...view, plan }, labels);
+    assert.equal(diagnostic!.message, "缺失: a$&.png 不存在");
+    const position = view.document.positionAt(view.manifest.assets[0]!.pathRange.start + 1);
+    const hover = hoverAt({ ...view, plan }, position, labels)!.contents as { value: string };
+    assert.match(hover.value, /\*\*缺失\*\*: a\\\$\\&\\\.png 不存在/);
   });
 
   it("name what a build could not make for as long as it is not there", () => {
