@@ -76,7 +76,12 @@ async function planAsset(asset: Asset, lock: Lock, context: PlanContext): Promis
       throw new SanaError("invalid-parameter", "it names a model's folder, which counts in trusted workspaces only");
     }
     const model = resolve(context.folder, modelFolder(asset.model ?? context.defaultModel));
-    const { hash, resolve: resolveNumbers } = await context.openModel(model);
+    const { hash, knowsNegativePrompt, resolve: resolveNumbers } = await context.openModel(model);
+    if (asset.negativePrompt !== "" && !knowsNegativePrompt) {
+      const message =
+        'negativePrompt has no meaning for a Sprint checkpoint such as "fast"; the model "quality" knows one';
+      throw new SanaError("invalid-parameter", message);
+    }
     const numbers = resolveNumbers(asset);
     checkWidths(asset.files, numbers.width);
     const recipe = { model, numbers, parametersHash: hashParameters(asset, numbers) };
