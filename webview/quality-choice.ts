@@ -27,8 +27,11 @@ export function createQualityChoice({ change }: Pick<FormHandlers, "change">) {
     update(state: State): void {
       latest = state;
       const chosen = chosenModel(state)?.bundled;
-      group.hidden = radios.some(({ bundled }) => bundledModel(state, bundled) === undefined);
+      const areKnown = radios.every(({ bundled }) => bundledModel(state, bundled) !== undefined);
+      // It has its place from the beginning, so that nothing moves under the pointer when the models are known.
+      group.hidden = !areKnown && state.models.state !== "loading";
       for (const { bundled, input, label } of radios) {
+        input.disabled = !areKnown;
         input.checked = chosen === bundled;
         label.title = l10n.t("{0} steps", bundledModel(state, bundled)?.defaults.steps ?? "");
       }
