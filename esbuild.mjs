@@ -96,7 +96,7 @@ if (process.argv.includes("--tests") || process.argv.includes("--electron")) {
 if (process.argv.includes("--code")) programs.push({ name: "e2e/open-code.ts", outdir: "dist/test" });
 if (process.argv.includes("--bench")) {
   // prettier-ignore
-  const names = ["main.ts", "sana-contestant.ts", "previews.ts", "providers.ts", "full-size/make-checkpoint.ts", "extension/main.ts", "extension/probe.ts"];
+  const names = ["main.ts", "sana-contestant.ts", "server-contestant.ts", "previews.ts", "providers.ts", "full-size/make-checkpoint.ts", "extension/main.ts", "extension/probe.ts"];
   programs.push(...names.map((name) => ({ name: `bench/${name}`, outdir: "dist" })));
 }
 for (const outdir of new Set(programs.map((program) => program.outdir))) {

@@ -14,19 +14,25 @@ export function pictureSettings(): Pick<GenerateParams, "model" | "provider" | "
   };
 }
 
-/** `sana.defaults`: what pictures that are made outside the panel are made with. */
-export function pictureDefaults(): Partial<GenerateParams> {
+/**
+ * `sana.defaults`: what pictures that are made outside the panel are made with. `model` is the one that is asked for,
+ * if one is.
+ */
+export function pictureDefaults(model: GenerateParams["model"]): Partial<GenerateParams> {
   const defaults = vscode.workspace.getConfiguration("sana").get<Record<string, unknown>>("defaults", {});
-  const known = ["width", "height", "steps", "guidanceScale", "negativePrompt"];
+  const known = ["width", "height", "steps", "guidanceScale"];
+  // The fast model would refuse it, and a default is for whichever picture it fits.
+  if ((model ?? pictureSettings().model ?? "fast") !== "fast") known.push("negativePrompt");
   // The sidecar checks the values and names the one that is not allowed.
   return Object.fromEntries(Object.entries(defaults).filter(([name]) => known.includes(name)));
 }
 
-/** Folders to look for further checkpoints in, beside the bundled one. */
+/** Folders to look for further checkpoints in, beside the bundled ones. */
 export function modelFolders(): readonly string[] {
   const { model } = pictureSettings();
   const folders = vscode.workspace.getConfiguration("sana").get<string[]>("modelFolders", []);
-  return [...(typeof model === "string" ? [model] : []), ...folders.filter((folder) => folder.trim() !== "")];
+  const isFolder = model != null && model !== "fast" && model !== "quality";
+  return [...(isFolder ? [model] : []), ...folders.filter((folder) => folder.trim() !== "")];
 }
 
 /** The part of the `serve` command line that settings decide; they count from the next start on. */

@@ -14,7 +14,7 @@ import * as v from "valibot";
 import type { ErrorCode } from "./errors";
 
 /** Raised whenever a message changes; client and server must have the same. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** The file that declares the pictures of a workspace. */
 export const MANIFEST_NAME = "sana.assets.json";
@@ -61,11 +61,8 @@ const text = v.string("must be a string");
 const flag = v.boolean("must be true or false");
 const number = v.pipe(v.number("must be a number"), v.finite("must be a finite number"));
 const count = v.pipe(number, v.safeInteger("must be a whole number"), v.minValue(0, "must not be negative"));
-const path = v.pipe(
-  text,
-  v.nonEmpty("must not be empty"),
-  v.regex(/^(?:\/|\\\\|[A-Za-z]:[\\/])[^\0]*$/, "must be an absolute path"),
-);
+const ABSOLUTE_PATH = /^(?:\/|\\\\|[A-Za-z]:[\\/])[^\0]*$/;
+const path = v.pipe(text, v.nonEmpty("must not be empty"), v.regex(ABSOLUTE_PATH, "must be an absolute path"));
 
 function oneOf<const Names extends readonly string[]>(names: Names) {
   return v.picklist(names, `must be one of ${names.join(", ")}`);
@@ -94,9 +91,22 @@ const vaeTiling = oneOf(["auto", "on", "off"]);
 const usedProvider = oneOf(["cpu", "webgpu", "cuda"]);
 const usedPrecision = oneOf(["fp32", "fp16", "int8", "int4"]);
 
-/** What loading and computing depend on. `model` is a checkpoint's folder; null is the server's own `--model`. */
+/** The models that come with the program: few steps, or the many steps of the one that the fast one was distilled from. */
+const bundledModel = oneOf(["fast", "quality"]);
+export type BundledModel = v.InferOutput<typeof bundledModel>;
+
+/** A checkpoint's folder, or the name of a bundled one. */
+const model = v.pipe(
+  text,
+  v.check(
+    (name) => v.is(bundledModel, name) || ABSOLUTE_PATH.test(name),
+    'must be "fast", "quality" or an absolute path',
+  ),
+);
+
+/** What loading and computing depend on. `model` null is the server's own `--model`. */
 const computation = {
-  model: orDefault(path),
+  model: orDefault(model),
   width: orDefault(number),
   height: orDefault(number),
   steps: orDefault(number),
@@ -248,7 +258,7 @@ export const StatusRequest = { method: "sana/status", params: NoParams, result: 
 export type StatusResult = v.InferOutput<typeof StatusResult>;
 
 const ModelsParams = v.strictObject({
-  /** Checkpoints, or folders that hold some directly below them. The server's own model comes first without asking. */
+  /** Checkpoints, or folders that hold some directly below them. The server's own model comes first without asking, then the bundled ones. */
   folders: v.optional(v.pipe(v.array(path, "must be a list"), v.maxLength(100, "must be at most 100 folders")), []),
 });
 
@@ -264,8 +274,8 @@ export type ErrorData = v.InferOutput<typeof ErrorData>;
 const Model = v.strictObject({
   folder: text,
   name: text,
-  /** Whether it comes with the program. */
-  bundled: flag,
+  /** The name of one that comes with the program. */
+  bundled: v.nullable(bundledModel),
   pipeline: oneOf(["SanaPipeline", "SanaSprintPipeline"]),
   /** Sprint needs 1 to 4 steps and knows no negative prompt. */
   sprint: flag,
@@ -372,11 +382,11 @@ export type InspectImageResult = v.InferOutput<typeof InspectImageResult>;
 /** How the pictures of a workspace are looked at. */
 const assetsContext = {
   /**
-   * Whether the workspace is trusted. Where not, its manifests may not name models, and what they name is refused.
+   * Whether the workspace is trusted. Where not, its manifests may name bundled models alone.
    */
   trusted: flag,
-  /** The checkpoint of assets that name none; null is the server's own. */
-  model: orDefault(path),
+  /** The model of assets that name none; null is the server's own. */
+  model: orDefault(model),
 };
 
 const AssetsSettings = v.strictObject(assetsContext);

@@ -7,6 +7,7 @@ import { ICONS } from "./icons";
 import { l10n } from "./l10n";
 import { isLive } from "./live";
 import { createModelChoice } from "./model-choice";
+import { createQualityChoice } from "./quality-choice";
 import { drawSeed } from "./reuse";
 import { createSizePicker } from "./size-picker";
 import { createStartImage } from "./start-image";
@@ -41,6 +42,7 @@ export function createFormView(handlers: FormHandlers) {
       change({ negativePrompt: value });
     },
   );
+  const noNegativePrompt = element("p", { className: "hint" }, l10n.t("This model knows no negative prompt."));
   const style = dropdown({ label: l10n.t("Style") }, (value) => {
     change({ style: value === "" ? null : value });
   });
@@ -66,6 +68,7 @@ export function createFormView(handlers: FormHandlers) {
     change({ seedLocked: checked });
   });
   const model = createModelChoice(handlers);
+  const quality = createQualityChoice(handlers);
   const start = createStartImage(handlers);
 
   const generate = button({ label: l10n.t("Generate"), kind: "primary" }, handlers.generate);
@@ -79,6 +82,7 @@ export function createFormView(handlers: FormHandlers) {
     { className: "more" },
     element("summary", {}, drawing(16, 16, ICONS.chevron), l10n.t("More settings")),
     negativePrompt.element,
+    noNegativePrompt,
     element("div", { className: "row" }, steps.element, guidance.element),
     element("div", { className: "row seed" }, seed.element, dice, lock.element),
     start.element,
@@ -94,7 +98,7 @@ export function createFormView(handlers: FormHandlers) {
       size.element,
       element("div", { className: "row" }, style.element, count.element),
       model.state,
-      element("div", { className: "actions" }, generate, live.element, cost),
+      element("div", { className: "actions" }, generate, quality.element, live.element, cost),
       more,
     ),
     focusPrompt(): void {
@@ -106,6 +110,7 @@ export function createFormView(handlers: FormHandlers) {
       prompt.set(form.prompt);
       negativePrompt.set(form.negativePrompt);
       negativePrompt.element.hidden = chosen?.sprint === true;
+      noNegativePrompt.hidden = chosen?.sprint !== true;
       style.setOptions([["", l10n.t("None")], ...state.styles.map(({ id, label }) => [id, label] as const)]);
       style.set(form.style ?? "");
       count.set(form.count);
@@ -121,6 +126,7 @@ export function createFormView(handlers: FormHandlers) {
       lock.set(form.seedLocked);
       live.set(isLive(state));
       model.update(state);
+      quality.update(state);
       start.update(state);
       updateCost(cost, state);
     },

@@ -1,5 +1,5 @@
 import type { Form } from "../extension/panel/panel-messages";
-import { chosenModel, isPending, modelOfForm, type State } from "./state";
+import { chosenModel, formFor, isPending, type State } from "./state";
 import { sizeOf, sizeProblem } from "./sizes";
 
 /** A model that is not made for few steps shows with these what the picture will be. */
@@ -20,5 +20,5 @@ export function liveForm(state: State): Form | null {
   if (state.jobs.some(isPending)) return null;
   if (sizeProblem(sizeOf(form, model), model) !== null) return null;
   const steps = form.steps ?? model.defaults.steps;
-  return { ...form, count: 1, model: modelOfForm(model), steps: Math.min(steps, QUICK_STEPS) };
+  return { ...formFor(form, model), count: 1, steps: Math.min(steps, QUICK_STEPS) };
 }

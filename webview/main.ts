@@ -15,7 +15,7 @@ import { createNoticeView } from "./notice-view";
 import { announcement } from "./progress-texts";
 import { drawSeed, variationsOf } from "./reuse";
 import { createStageView } from "./stage-view";
-import { chosenModel, INITIAL_STATE, isJob, isPending, modelOfForm, reduce, type Action, type State } from "./state";
+import { chosenModel, formFor, INITIAL_STATE, isJob, isPending, reduce, type Action, type State } from "./state";
 import { sizeOf, sizeProblem } from "./sizes";
 import { createStripView } from "./strip-view";
 import { createTypingPause } from "./typing-pause";
@@ -199,10 +199,9 @@ function generate(): void {
 function submit(wanted: Form): void {
   // What the form shows counts: a model that is not there any more has given way to the first one.
   const shown = chosenModel({ ...state, form: wanted });
-  const model = shown === undefined ? wanted.model : modelOfForm(shown);
   typing.stop();
   dispatch({ type: "submitted" });
-  send({ type: "generate", form: { ...wanted, model } });
+  send({ type: "generate", form: shown === undefined ? wanted : formFor(wanted, shown) });
   stage.element.scrollIntoView({ block: "nearest" });
 }
 

@@ -1,5 +1,6 @@
 import {
   EMPTY_FORM,
+  USUAL_MODEL,
   type Estimate,
   type Form,
   type HostMessage,
@@ -142,12 +143,24 @@ export function selectedTile(state: State): Job | Picture | undefined {
 
 /** The model that the form stands for; undefined until the models are known. */
 export function chosenModel({ form, models }: State): Model | undefined {
-  return models.models.find(({ folder }) => folder === form.model) ?? models.models[0];
+  return models.models.find(({ folder, bundled }) => [folder, bundled].includes(form.model)) ?? models.models[0];
 }
 
-/** What a form says for that model. */
-export function modelOfForm({ usual, folder }: Model): string | null {
-  return usual ? null : folder;
+/** The form as it is sent for that model: named as the form names it, and without what the model does not know. */
+export function formFor(form: Form, model: Model): Form {
+  return { ...form, model: nameOf(model), negativePrompt: model.sprint ? "" : form.negativePrompt };
+}
+
+/** What of the form changes with the model: what was set for another one may not be allowed for this one. */
+export function switchModel(from: Model | undefined, to: Model): Partial<Form> {
+  const change = { model: nameOf(to), steps: null, guidanceScale: null };
+  // The bundled models make pictures of the same sizes.
+  const sameSizes = from !== undefined && from.bundled !== null && to.bundled !== null;
+  return sameSizes ? change : { ...change, width: null, height: null };
+}
+
+function nameOf({ usual, bundled, folder }: Model): string {
+  return usual ? USUAL_MODEL : (bundled ?? folder);
 }
 
 /** Keeps the selection on something that is there: the running job while it is followed, else what it was or its neighbour. */

@@ -8,7 +8,7 @@ import type { PictureListeners } from "./picture-generator";
 
 /** What is asked for beside the settings; what is not named is the model's own. */
 type PictureRequest = Pick<GenerateParams, "prompt"> &
-  Partial<Pick<GenerateParams, "negativePrompt" | "width" | "height" | "steps" | "guidanceScale" | "seed">>;
+  Partial<Pick<GenerateParams, "model" | "negativePrompt" | "width" | "height" | "steps" | "guidanceScale" | "seed">>;
 
 /**
  * Makes a picture outside the panel, with `sana.defaults`, into the extension's own storage: whoever asked for it copies
@@ -24,7 +24,11 @@ export async function makeDocumentPicture(
   await mkdir(folder.fsPath, { recursive: true });
   const path = vscode.Uri.joinPath(folder, `${randomUUID()}.png`).fsPath;
   const previews = listeners.onPreview === undefined ? null : { maxSide: PREVIEW_SIDE };
-  return generator.generate({ ...pictureDefaults(), ...request, previews, output: { path } }, listeners, cancellation);
+  return generator.generate(
+    { ...pictureDefaults(request.model), ...request, previews, output: { path } },
+    listeners,
+    cancellation,
+  );
 }
 
 // Shown in a hover.

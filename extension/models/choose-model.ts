@@ -3,6 +3,7 @@ import { ModelsRequest, type ModelsResult } from "../../sidecar/protocol";
 import type { Services } from "../services";
 import { modelFolders, pictureSettings } from "../settings";
 import { errorText } from "../sidecar/error-text";
+import { isUsualModel } from "./usual-model";
 
 type Model = ModelsResult["models"][number];
 
@@ -35,14 +36,18 @@ async function listModels({ sidecar }: Services, folders: readonly string[]): Pr
 
 function itemOf(model: Model, current: string | null): ModelItem {
   if ("error" in model) return { label: `$(error) ${model.folder}`, detail: model.error.message, model };
-  const isCurrent = current === null ? model.bundled : model.folder === current;
   const size = `${(model.bytes / 1e9).toFixed(1)} GB`;
   return {
-    label: `$(package) ${model.name}`,
-    description: isCurrent ? `${size}, ${vscode.l10n.t("chosen")}` : size,
-    detail: model.bundled ? vscode.l10n.t("Comes with the extension") : model.folder,
+    label: `$(package) ${nameOf(model)}`,
+    description: isUsualModel(model, current) ? `${size}, ${vscode.l10n.t("chosen")}` : size,
+    detail: model.bundled !== null ? vscode.l10n.t("Comes with the extension") : model.folder,
     model,
   };
+}
+
+function nameOf({ bundled, name, defaults: { steps } }: Exclude<Model, { error: unknown }>): string {
+  if (bundled === null) return name;
+  return bundled === "fast" ? vscode.l10n.t("Fast ({0} steps)", steps) : vscode.l10n.t("Quality ({0} steps)", steps);
 }
 
 async function browseForModel(services: Services): Promise<Model | undefined> {
@@ -62,6 +67,7 @@ async function browseForModel(services: Services): Promise<Model | undefined> {
 async function use(model: Model | undefined): Promise<void> {
   if (model === undefined) return;
   if ("error" in model) throw new Error(model.error.message);
-  const folder = model.bundled ? undefined : model.folder;
-  await vscode.workspace.getConfiguration("sana").update("modelPath", folder, vscode.ConfigurationTarget.Global);
+  const name = model.bundled ?? model.folder;
+  const setting = name === "fast" ? undefined : name;
+  await vscode.workspace.getConfiguration("sana").update("modelPath", setting, vscode.ConfigurationTarget.Global);
 }

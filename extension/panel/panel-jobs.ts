@@ -1,8 +1,8 @@
 import type { GenerateParams, GenerateResult, GenerationProgress } from "../../sidecar/protocol";
-import type { Form, Job } from "./panel-messages";
+import { USUAL_MODEL, type Form, type Job } from "./panel-messages";
 import { withStyle } from "./prompt-styles";
 
-// The bundled checkpoint's latents are 16×16 to 20×12 and become a preview of this size without waste.
+// The bundled checkpoints' latents are 16×16 to 20×12 and become a preview of this size without waste.
 const PREVIEW_SIDE = 256;
 
 /** What the jobs need from around them; `make` is PictureGenerator.generate with an AbortSignal. */
@@ -187,7 +187,7 @@ export function parametersOf(form: Form, path: string): Omit<GenerateParams, "to
   return {
     prompt: withStyle(form.prompt, form.style),
     negativePrompt: form.negativePrompt,
-    model: form.model,
+    model: form.model === USUAL_MODEL ? null : form.model,
     width: form.width,
     height: form.height,
     steps: form.steps,

@@ -10,6 +10,8 @@ export const MAX_COUNT = 16;
 export const MAX_PROMPT_LENGTH = 10_000;
 /** The kind of data that a picture is dragged as: its ID. */
 export const PICTURE_MIME = "application/vnd.sana.picture";
+/** What a form calls the model that the settings name. */
+export const USUAL_MODEL = "usual";
 /** The largest side that a form may hold; each model has a limit of its own. */
 const MAX_SIDE = 16_384;
 
@@ -35,7 +37,10 @@ export const Form = v.strictObject({
   negativePrompt: prompt,
   /** A style of `prompt-styles.ts`. */
   style: v.nullable(id),
-  /** A checkpoint's folder; null is the settings' own. */
+  /**
+   * USUAL_MODEL, the name of a bundled model, or a checkpoint's folder. Null only in forms that were stored when there
+   * was one bundled model; `withModel` says what they meant.
+   */
   model: v.nullable(path),
   width: v.nullable(side),
   height: v.nullable(side),
@@ -50,6 +55,15 @@ export const Form = v.strictObject({
 });
 export type Form = v.InferOutput<typeof Form>;
 
+/**
+ * A stored form with its model: null meant the settings' own, `setting`, or else the one that was bundled, which has
+ * become the one for quality.
+ */
+export function withModel(form: Form, setting: string | null): Form {
+  if (form.model !== null) return form;
+  return { ...form, model: setting === null ? "quality" : USUAL_MODEL };
+}
+
 const FormChange = v.pipe(
   v.partial(Form),
   v.transform((change) => {
@@ -63,7 +77,7 @@ export const EMPTY_FORM: Form = {
   prompt: "",
   negativePrompt: "",
   style: null,
-  model: null,
+  model: USUAL_MODEL,
   width: null,
   height: null,
   steps: null,
@@ -115,8 +129,10 @@ export type Picture = v.InferOutput<typeof Picture>;
 const Model = v.strictObject({
   folder: path,
   name: text,
-  /** Whether it is the one that the settings name, which a form means by null. */
+  /** Whether it is the one that the settings name. */
   usual: v.boolean(),
+  /** The name of one that comes with the extension. */
+  bundled: v.nullable(v.picklist(["fast", "quality"])),
   /** Sprint knows no negative prompt. */
   sprint: v.boolean(),
   sizes: v.array(v.tuple([side, side])),

@@ -15,7 +15,16 @@ import { errorText } from "../sidecar/error-text";
 import { LivePicture } from "./live-picture";
 import { modelChoices } from "./model-choices";
 import { PanelJobs, type JobSurroundings, type PendingJob } from "./panel-jobs";
-import { EMPTY_FORM, Form, parseMessage, type HostMessage, type Job, type PageMessage } from "./panel-messages";
+import {
+  EMPTY_FORM,
+  Form,
+  parseMessage,
+  USUAL_MODEL,
+  withModel,
+  type HostMessage,
+  type Job,
+  type PageMessage,
+} from "./panel-messages";
 import { doPictureAction } from "./picture-actions";
 import { PictureLibrary, type StoredPicture } from "./picture-library";
 import { PromptHistory } from "./prompt-history";
@@ -81,7 +90,7 @@ export class PanelSession {
       void context.workspaceState.update(PROMPTS_KEY, prompts);
     });
     const kept = parseMessage(Form, context.workspaceState.get(FORM_KEY));
-    this.form = kept ?? EMPTY_FORM;
+    this.form = kept === null ? EMPTY_FORM : withModel(kept, settingsModel());
     this.pageMayBeBehind = kept !== null;
     this.jobs = new PanelJobs({
       make: async (params, listeners, signal) => {
@@ -215,7 +224,8 @@ export class PanelSession {
   }
 
   private async begin(ofPage: Form | null): Promise<void> {
-    const remembered = this.pageMayBeBehind ? null : ofPage;
+    // A page that remembers no model is one from before there were two.
+    const remembered = this.pageMayBeBehind || ofPage?.model === null ? null : ofPage;
     this.pageMayBeBehind = false;
     this.pictures = await this.library.list(MAX_PICTURES);
     this.pageIsReady = true;
@@ -259,7 +269,7 @@ export class PanelSession {
       this.models = {
         type: "models",
         state: "ready",
-        ...modelChoices(result, pictureSettings().model ?? null),
+        ...modelChoices(result, settingsModel()),
         error: null,
       };
     } catch (error) {
@@ -282,8 +292,8 @@ export class PanelSession {
     const number = ++this.estimateNumber;
     const { model, width, height, steps, guidanceScale, startImage } = this.form;
     const image = startImage && { path: startImage.path, strength: startImage.strength };
-    const { model: usual, provider, precision } = pictureSettings();
-    const computation = { provider, precision, model: model ?? usual };
+    const { provider, precision } = pictureSettings();
+    const computation = { provider, precision, model: model === USUAL_MODEL ? settingsModel() : model };
     const params: EstimateParams = { ...computation, width, height, steps, guidanceScale, image };
     const estimate = await this.services.sidecar.request<EstimateResult>(EstimateRequest.method, params).then(
       ({ neededBytes, freeBytes, fits, seconds }) => ({ neededBytes, freeBytes, fits, seconds }),
@@ -298,7 +308,7 @@ export class PanelSession {
       id,
       form: {
         ...form,
-        model: form.model ?? pictureSettings().model ?? null,
+        model: form.model === USUAL_MODEL ? (settingsModel() ?? "fast") : form.model,
         width,
         height,
         steps,
@@ -383,12 +393,17 @@ export class PanelSession {
   }
 }
 
+/** What the settings name; null where they leave it to the extension. */
+function settingsModel(): string | null {
+  return pictureSettings().model ?? null;
+}
+
 function rememberedJobs(stored: unknown): PendingJob[] {
   if (!Array.isArray(stored)) return [];
   return stored.flatMap((entry: unknown) => {
     const { id, form } = entry as Partial<Record<keyof PendingJob, unknown>>;
     const parsed = parseMessage(Form, form);
-    return typeof id === "string" && parsed !== null ? [{ id, form: parsed }] : [];
+    return typeof id === "string" && parsed !== null ? [{ id, form: withModel(parsed, settingsModel()) }] : [];
   });
 }
 

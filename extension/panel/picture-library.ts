@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
-import { Form } from "./panel-messages";
+import { Form, withModel } from "./panel-messages";
 
 const StoredPicture = v.object({
   version: v.literal(1),
@@ -70,7 +70,7 @@ export class PictureLibrary {
     try {
       const record = v.parse(StoredPicture, JSON.parse(await readFile(this.recordOf(id), "utf8")));
       await stat(this.pathOf(id));
-      return record.id === id ? record : null;
+      return record.id === id ? { ...record, form: withModel(record.form, null) } : null;
     } catch {
       return null;
     }

@@ -5,7 +5,7 @@ import * as v from "valibot";
  * package.json tells the same as JSON Schema.
  */
 export const TOOL_DESCRIPTION =
-  "Makes pictures from a text prompt with a diffusion model that runs on the user's own machine, and saves each as a new PNG file in the workspace. Returns, for each picture, JSON with its absolute path, a Markdown image link relative to the workspace folder, seed and size, and the image itself. Takes some seconds to a minute a picture. The bundled model draws simple subjects (animals, objects, food, scenes) as illustrations and icons from English, Chinese, German or emoji prompts; it cannot write legible text, diagrams or exact layouts. Never overwrites a file.";
+  "Makes pictures from a text prompt with a diffusion model that runs on the user's own machine, and saves each as a new PNG file in the workspace. Returns, for each picture, JSON with its absolute path, a Markdown image link relative to the workspace folder, seed and size, and the image itself. Takes seconds a picture. The bundled models draw simple subjects (animals, objects, food, scenes) as illustrations and icons from English, Chinese, German or emoji prompts; it cannot write legible text, diagrams or exact layouts. Never overwrites a file.";
 
 /**
  * From the workspace folder on, with forward slashes, valid on every system: no part is empty, ends with a dot or a
@@ -33,7 +33,15 @@ export const ToolInput = v.strictObject({
     v.regex(/\S/, "must not be empty"),
     v.description('What the picture shows, such as "a red fox in the snow, flat vector illustration".'),
   ),
-  negativePrompt: v.optional(v.pipe(prompt, v.description("What should not be in the picture."))),
+  model: v.optional(
+    v.pipe(
+      v.picklist(["fast", "quality"], "must be fast or quality"),
+      v.description("The bundled model: fast, or better and several times slower. Default: the user's choice."),
+    ),
+  ),
+  negativePrompt: v.optional(
+    v.pipe(prompt, v.description("What should not be in the picture. The fast model does not know it.")),
+  ),
   width: v.optional(v.pipe(side, v.description("Width in pixels. Default: the model's own."))),
   height: v.optional(v.pipe(side, v.description("Height in pixels. Default: the model's own."))),
   steps: v.optional(v.pipe(wholeNumber(1, 50), v.description("Denoising steps. Default: the model's own."))),

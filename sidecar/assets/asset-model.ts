@@ -17,6 +17,8 @@ export interface PictureNumbers {
 export interface AssetModel {
   /** SHA-256 of its weights. */
   readonly hash: string;
+  /** Sprint does not. */
+  readonly knowsNegativePrompt: boolean;
   /** Fills in what an asset leaves to the model. Throws `invalid-parameter` for what the model cannot make. */
   readonly resolve: (numbers: Partial<Record<keyof PictureNumbers, number | undefined>>) => PictureNumbers;
 }
@@ -36,6 +38,7 @@ export async function openAssetModel(folder: string, signal?: AbortSignal): Prom
   const usual = pictureDefaults(checkpoint, { defaults, transformer: transformer.config });
   return {
     hash,
+    knowsNegativePrompt: checkpoint.pipeline !== "SanaSprintPipeline",
     resolve: ({ width, height, steps, guidanceScale }) => {
       const numbers = {
         width: width ?? usual.width,

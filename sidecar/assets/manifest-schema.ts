@@ -104,7 +104,7 @@ const settings = {
   model: v.optional(
     v.pipe(
       text(
-        "Folder of a checkpoint, absolute or relative to this file's folder. Default: the one that comes with Sana.",
+        'Folder of a checkpoint, absolute or relative to this file\'s folder, or one of the models that come with Sana: "fast" or "quality". Default: "fast", unless the settings name another.',
       ),
       v.nonEmpty("must not be empty"),
     ),

@@ -60,7 +60,7 @@ export interface Asset {
   readonly height: number | undefined;
   readonly steps: number | undefined;
   readonly guidanceScale: number | undefined;
-  /** A folder as the manifest writes it; undefined is the program's own. */
+  /** As the manifest writes it: a folder, or the name of a bundled model; undefined is the program's own. */
   readonly model: string | undefined;
   readonly transparent: boolean;
   /** The first is `path`. */

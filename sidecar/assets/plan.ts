@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { SanaError } from "../errors";
+import { isBundledModel, modelFolder } from "../generation/bundled-models";
 import type { AssetModel, PictureNumbers } from "./asset-model";
 import { checkAssetFolder } from "./asset-path";
 import { hashOfFile, type FileHashes } from "./file-hash";
@@ -45,7 +46,7 @@ export interface PlanContext {
   readonly folder: string;
   /** The checkpoint's folder where an asset names none. */
   readonly defaultModel: string;
-  /** Whether the manifest may name models: reading a checkpoint is more than a workspace of unknown origin should ask for. */
+  /** Whether the manifest may name models' folders: reading a checkpoint is more than a workspace of unknown origin should ask for. */
   readonly trusted: boolean;
   /** What earlier plans found out, for those who plan often. */
   readonly hashes?: FileHashes;
@@ -72,11 +73,16 @@ export async function planAssets(assets: readonly Asset[], lock: Lock, context: 
 
 async function planAsset(asset: Asset, lock: Lock, context: PlanContext): Promise<PlannedAsset> {
   try {
-    if (asset.model !== undefined && !context.trusted) {
-      throw new SanaError("invalid-parameter", "it names a model, which counts in trusted workspaces only");
+    if (asset.model !== undefined && !isBundledModel(asset.model) && !context.trusted) {
+      throw new SanaError("invalid-parameter", "it names a model's folder, which counts in trusted workspaces only");
     }
-    const model = resolve(context.folder, asset.model ?? context.defaultModel);
-    const { hash, resolve: resolveNumbers } = await context.openModel(model);
+    const model = resolve(context.folder, modelFolder(asset.model ?? context.defaultModel));
+    const { hash, knowsNegativePrompt, resolve: resolveNumbers } = await context.openModel(model);
+    if (asset.negativePrompt !== "" && !knowsNegativePrompt) {
+      const message =
+        'negativePrompt has no meaning for a Sprint checkpoint such as "fast"; the model "quality" knows one';
+      throw new SanaError("invalid-parameter", message);
+    }
     const numbers = resolveNumbers(asset);
     checkWidths(asset.files, numbers.width);
     const recipe = { model, numbers, parametersHash: hashParameters(asset, numbers) };
@@ -141,11 +147,12 @@ async function compare(
     return { state: "missing", reason: { kind, files: missing.join(", ") } };
   }
   if (isOther) return { state: "out-of-date", reason: { kind: "interrupted", files: "" } };
-  if (entry!.parameters !== wanted.recipe.parametersHash) {
-    return { state: "out-of-date", reason: { kind: "other-parameters", files: "" } };
-  }
+  // First, because another model brings other parameters with it.
   if (entry!.model !== wanted.modelHash) {
     return { state: "out-of-date", reason: { kind: "other-model", files: "" } };
+  }
+  if (entry!.parameters !== wanted.recipe.parametersHash) {
+    return { state: "out-of-date", reason: { kind: "other-parameters", files: "" } };
   }
   return { state: "up-to-date", reason: null };
 }

@@ -10,11 +10,20 @@ import { planAssets, type PlanContext } from "../assets/plan";
 import { reasonText } from "../assets/reason";
 import { SanaError } from "../errors";
 import { MANIFEST_NAME } from "../protocol";
-import { computeOptions, modelOption, notify, overwriteOption, type CommonOptions } from "./common-options";
+import {
+  chosenModel,
+  computeOptions,
+  modelOption,
+  notify,
+  overwriteOption,
+  qualityOption,
+  type CommonOptions,
+  type ModelOptions,
+} from "./common-options";
 import { toJson } from "./json";
 import { print } from "./print";
 
-interface AssetsOptions extends CommonOptions {
+interface AssetsOptions extends CommonOptions, ModelOptions {
   readonly check?: boolean;
   readonly json?: boolean;
 }
@@ -29,6 +38,7 @@ export function assetsCommand(): Command {
     .argument("[file]", "the file, or its folder", MANIFEST_NAME)
     .option("--check", "make nothing; exit code 1 where something is missing or out of date")
     .addOption(modelOption())
+    .addOption(qualityOption())
     .addOption(overwriteOption())
     .option("--json", "print one JSON object");
   for (const option of computeOptions()) command.addOption(option);
@@ -47,7 +57,7 @@ async function runAssets(argument: string, options: AssetsOptions): Promise<void
   const { signal } = controller;
   const context: PlanContext = {
     folder: dirname(resolve(file)),
-    defaultModel: resolve(options.model),
+    defaultModel: resolve(chosenModel(options)),
     trusted: true,
     openModel: (folder) => openAssetModel(folder, signal),
   };

@@ -1,8 +1,13 @@
 import { Option } from "commander";
 import type { OutputTarget } from "../files/output-file";
-import { BUNDLED_MODEL } from "../generation/bundled-model";
+import { BUNDLED_MODELS, modelFolder } from "../generation/bundled-models";
 import type { ExecutionProvider, Precision } from "../runtime/compute";
 import { choiceOption, pathOption } from "./option-values";
+
+export interface ModelOptions {
+  readonly model: string;
+  readonly quality?: boolean;
+}
 
 /** Options that several commands share. */
 export interface CommonOptions {
@@ -12,8 +17,21 @@ export interface CommonOptions {
   readonly overwrite?: boolean;
 }
 
+/** Its value is a folder, also where one of the bundled models is named. */
 export function modelOption(): Option {
-  return pathOption("--model <folder>", "checkpoint in the diffusers layout").default(BUNDLED_MODEL, "the bundled one");
+  const description = "checkpoint in the diffusers layout, or a bundled one: fast or quality";
+  return pathOption("--model <folder>", description, modelFolder).default(BUNDLED_MODELS.fast, "fast");
+}
+
+/** Beside `modelOption`, of which it is the short form that most users need. */
+export function qualityOption(): Option {
+  const description = "the bundled model of 20 steps: slower and better; short for --model quality";
+  return new Option("--quality", description).conflicts("model");
+}
+
+/** The folder of the checkpoint that those two options name. */
+export function chosenModel({ model, quality }: ModelOptions): string {
+  return quality === true ? BUNDLED_MODELS.quality : model;
 }
 
 export function computeOptions(): Option[] {

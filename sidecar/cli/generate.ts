@@ -17,13 +17,16 @@ import { parseSeed, randomSeed } from "../pipeline/seed";
 import { orInFloat32, type ComputeChoice } from "../runtime/compute";
 import { chooseCompute } from "../runtime/execution-provider";
 import {
+  chosenModel,
   computeOptions,
   modelOption,
   notify,
   outputTarget,
   overwriteOption,
+  qualityOption,
   tilingOption,
   type CommonOptions,
+  type ModelOptions,
 } from "./common-options";
 import { toJson } from "./json";
 import { openModel } from "../generation/open-model";
@@ -32,7 +35,7 @@ import { openPreviews, type PreviewWriter } from "./previews";
 import { print } from "./print";
 import { Progress } from "./progress";
 
-interface GenerateOptions extends CommonOptions, Omit<RunOptions, "model" | "prompt" | "seed"> {
+interface GenerateOptions extends CommonOptions, ModelOptions, Omit<RunOptions, "model" | "prompt" | "seed"> {
   readonly prompt?: string;
   readonly seed?: string;
   readonly saveLatents?: string;
@@ -48,6 +51,7 @@ export function generateCommand(): Command {
     .description("make a picture from a prompt")
     .argument("[prompt]", "what the picture shows")
     .addOption(modelOption())
+    .addOption(qualityOption())
     .option("--prompt <text>", "the same, where the prompt begins with a dash")
     .option("--negative-prompt <text>", "what it should not show")
     .addOption(integerOption("--width <pixels>", "width of the picture"))
@@ -82,6 +86,7 @@ async function generate(argument: string | undefined, options: GenerateOptions):
       : outputTarget(options.output, options);
   const latentsTarget = options.saveLatents === undefined ? [] : [outputTarget(options.saveLatents, options)];
   await checkOutputTargets([picture, ...latentsTarget]);
+  const folder = chosenModel(options);
   const chosen = await chooseCompute(options);
 
   const cancellation = new AbortController();
@@ -97,10 +102,10 @@ async function generate(argument: string | undefined, options: GenerateOptions):
     previews.writer = null;
   };
   const attempt = async (compute: ComputeChoice): Promise<{ run: Run; result: GenerationResult }> => {
-    const model = await openModel(options.model, compute, notify);
+    const model = await openModel(folder, compute, notify);
     const run = await prepareRun({ ...options, model, prompt, seed }, cancellation.signal);
     const cost = { ...options, precision: model.compute.precision, startsFromImage: options.image !== undefined };
-    requireMemory((await pictureNeed(options.model, cost)).bytes);
+    requireMemory((await pictureNeed(folder, cost)).bytes);
     // Those of an attempt that failed are not in the way of the next one's.
     await discardPreviews();
     if (options.previews !== undefined) previews.writer = await openPreviews(options.previews, { ...options, run });

@@ -3,11 +3,18 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Command } from "commander";
 import { SanaError } from "../errors";
-import { computeOptions, modelOption, type CommonOptions } from "./common-options";
+import {
+  chosenModel,
+  computeOptions,
+  modelOption,
+  qualityOption,
+  type CommonOptions,
+  type ModelOptions,
+} from "./common-options";
 import { idleMinutesOption, idleMs } from "./idle-minutes";
 import { pathOption } from "./option-values";
 
-interface McpOptions extends CommonOptions {
+interface McpOptions extends CommonOptions, ModelOptions {
   readonly folder: string;
   readonly idleMinutes: number;
 }
@@ -18,9 +25,10 @@ export function mcpCommand(): Command {
     .description("offer a tool that makes pictures to an agent: Model Context Protocol over stdin and stdout")
     .addOption(pathOption("--folder <folder>", "where pictures are saved").default(".", "the working directory"))
     .addOption(modelOption())
+    .addOption(qualityOption())
     .addOption(idleMinutesOption());
   for (const option of computeOptions()) command.addOption(option);
-  return command.action(async ({ folder, model, idleMinutes, provider, precision }: McpOptions) => {
+  return command.action(async ({ folder, idleMinutes, provider, precision, ...models }: McpOptions) => {
     const root = resolve(folder);
     const isFolder = await stat(root).then(
       (status) => status.isDirectory(),
@@ -31,7 +39,7 @@ export function mcpCommand(): Command {
     const bundle = pathToFileURL(`${__dirname}/mcp-server.cjs`).href;
     const { serveMcp } = (await import(bundle)) as typeof import("../agents/mcp-server");
     await serveMcp({
-      model: resolve(model),
+      model: resolve(chosenModel(models)),
       folder: root,
       idleMs: idleMs(idleMinutes),
       compute: { provider, precision },

@@ -30,11 +30,15 @@ export function choiceOption(flag: string, description: string, choices: readonl
   });
 }
 
-/** A path. The operating system would cut it at a NUL character. */
-export function pathOption(flags: string, description: string): Option {
+/** A path, or what `toPath` makes one of. The operating system would cut it at a NUL character. */
+export function pathOption(
+  flags: string,
+  description: string,
+  toPath: (text: string) => string = (text) => text,
+): Option {
   return checkedOption(flags, description, {
     allowed: "a path that is not empty",
-    parse: (text) => (text === "" || text.includes("\0") ? undefined : text),
+    parse: (text) => (text === "" || text.includes("\0") ? undefined : toPath(text)),
   });
 }
 

@@ -1,11 +1,10 @@
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
-import { modelOption } from "./common-options";
+import { chosenModel, modelOption, qualityOption, type ModelOptions } from "./common-options";
 import { idleMinutesOption, idleMs } from "./idle-minutes";
 import { integerOption } from "./option-values";
 
-interface ServeOptions {
-  readonly model: string;
+interface ServeOptions extends ModelOptions {
   readonly idleMinutes: number;
   readonly clientProcessId?: number;
 }
@@ -17,11 +16,12 @@ export function serveCommand(): Command {
       .description("serve requests over stdin and stdout: JSON-RPC 2.0 in LSP framing")
       .addOption(new Option("--stdio", "speak over stdin and stdout, which is the only way"))
       .addOption(modelOption())
+      .addOption(qualityOption())
       .addOption(idleMinutesOption())
       // vscode-languageclient adds it.
       .addOption(integerOption("--clientProcessId <pid>", "end when this process does").hideHelp())
-      .action(async ({ model, idleMinutes, clientProcessId }: ServeOptions) => {
-        const options = { model: resolve(model), idleMs: idleMs(idleMinutes), clientProcessId };
+      .action(async ({ idleMinutes, clientProcessId, ...models }: ServeOptions) => {
+        const options = { model: resolve(chosenModel(models)), idleMs: idleMs(idleMinutes), clientProcessId };
         // Other commands need not wait for what only the server uses.
         const { serve } = await import("../server/server");
         await serve(options);

@@ -1,4 +1,6 @@
 import { Command } from "commander";
+import { join } from "node:path";
+import { BUNDLED_MODELS } from "../generation/bundled-models";
 import { openTokenizer } from "../tokenizer/gemma-tokenizer";
 import { pathOption } from "./option-values";
 import { print } from "./print";
@@ -15,7 +17,7 @@ export function tokenizeCommand(): Command {
     .description("show the token ids of a text")
     .addOption(
       pathOption("--tokenizer <path>", "tokenizer.json or its folder").default(
-        `${__dirname}/../models/tokenizer`,
+        join(BUNDLED_MODELS.quality, "tokenizer"),
         "the bundled one",
       ),
     )

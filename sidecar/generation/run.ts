@@ -76,7 +76,8 @@ export async function prepareRun(options: RunOptions, signal: AbortSignal): Prom
   };
   checkNumbers(numbers);
   if (isSprint && (options.negativePrompt ?? "") !== "") {
-    throw new SanaError("invalid-parameter", "--negative-prompt has no meaning for a Sprint checkpoint");
+    const message = "--negative-prompt has no meaning for a Sprint checkpoint; the bundled quality model knows one";
+    throw new SanaError("invalid-parameter", message);
   }
   const sampling = chooseSampling(options.scheduler, scheduler);
   const resolutionBinning = options.resolutionBinning && defaults.resolutionBinning;

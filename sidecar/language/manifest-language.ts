@@ -19,6 +19,7 @@ import { readLock } from "../assets/lock-file";
 import { parseManifest, readManifestText } from "../assets/manifest";
 import { planAssets, type PlanContext } from "../assets/plan";
 import { SanaError } from "../errors";
+import { modelFolder } from "../generation/bundled-models";
 import { AssetsSettingsNotification, MANIFEST_NAME, type AssetsLabels, type AssetsSettings } from "../protocol";
 import { originOf, type Log } from "../server/log";
 import { onRequest, parseParams } from "../server/requests";
@@ -128,7 +129,7 @@ export class ManifestLanguage {
   contextOf(file: string, { trusted, model }: AssetsSettings, signal?: AbortSignal): PlanContext {
     return {
       folder: dirname(file),
-      defaultModel: model ?? this.options.ownModel,
+      defaultModel: modelFolder(model ?? this.options.ownModel),
       openModel: (folder) => this.models.open(folder, signal),
       trusted,
       hashes: this.hashes,

@@ -239,12 +239,71 @@ function upBlock(
 ): Value {
   const { inputs, outputs } = block;
   const name = `${block.name}.conv`;
-  const main =
-    block.type === "interpolate"
-      ? convolution(graph, nearestTwice(graph, x), { name, inputs, outputs, kernel: 3 })
-      : pixelShuffle(graph, convolution(graph, x, { name, inputs, outputs: 4 * outputs, kernel: 3 }));
+  if (block.type === "interpolate") return interpolatingUpBlock(graph, x, { name, inputs, outputs });
+  const main = pixelShuffle(graph, convolution(graph, x, { name, inputs, outputs: 4 * outputs, kernel: 3 }));
   const shortcut = pixelShuffle(graph, repeatChannels(graph, x, { inputs, outputs: 4 * outputs }));
   return graph.op("Add", [main, shortcut]);
+}
+
+/**
+ * Nearest neighbours, a 3×3 convolution of the large picture, and the shortcut, in 4/9 of the products: the four large
+ * pixels around a corner between small pixels see nothing but the four small ones that meet there. So they are four
+ * outputs of one 2×2 convolution of the small picture, whose weights are sums of the 3×3 ones; the shortcut adds 1 to
+ * one of them. The corners lie on the border too, so a pixel on each side is too much.
+ */
+function interpolatingUpBlock(
+  graph: GraphBuilder,
+  x: Value,
+  { name, inputs, outputs }: { name: string; inputs: number; outputs: number },
+): Value {
+  const large = graph.float32Weight(`${name}.weight`, [outputs, inputs, 3, 3], [outputs, inputs, 9]);
+  // Corner pixel 0 … 3 is the last … the first of its small pixel's four.
+  const copied = Array.from({ length: outputs }, (_, channel) =>
+    CORNER.map((pixel) => Math.floor(((4 * channel + 3 - pixel) * inputs) / (4 * outputs))),
+  );
+  const indices = reshape(graph, graph.integers(copied.flat()), [outputs, 4]);
+  const shortcut = graph.op("OneHot", [indices, graph.integers([inputs]), graph.float32Constant([0, 1], [2])], {
+    axis: 1,
+  });
+  const sums = graph.op("MatMul", [
+    graph.op("Concat", [large, shortcut], { axis: 2 }), // [outputs, inputs, 9 + 4]
+    graph.float32Constant(cornerSums().flat(), [13, 16]),
+  ]);
+  const byPixel = transpose(graph, reshape(graph, sums, [outputs, inputs, 4, 4]), [2, 0, 1, 3]);
+  const small = graph.fromFloat32(reshape(graph, byPixel, [4 * outputs, inputs, 2, 2]));
+  const bias = graph.weight(`${name}.bias`, [outputs]);
+  const corners = graph.op("Conv", [x, small, graph.op("Concat", [bias, bias, bias, bias], { axis: 0 })], {
+    kernel_shape: [2, 2],
+    pads: [1, 1, 1, 1],
+  });
+  const shuffled = graph.op("DepthToSpace", [corners], { blocksize: 2, mode: "DCR" });
+  return graph.op("Slice", [shuffled, graph.integers([1, 1]), graph.integers([-1, -1]), graph.integers([2, 3])]);
+}
+
+/** Four pixels around a corner, row by row. */
+const CORNER = [0, 1, 2, 3] as const;
+
+/**
+ * What each of the 2×2 weights of the four large pixels, 16 columns, is the sum of: of nine 3×3 weights, and of four
+ * flags that say which input the shortcut copies to each pixel.
+ */
+function cornerSums(): number[][] {
+  // A large pixel before the corner has two of its three neighbours before it, one behind it has one.
+  const isBehind = (pixel: number, tap: number): number => (pixel + tap > 1 ? 1 : 0);
+  const halves = (place: number): [number, number] => [place >> 1, place & 1];
+  const taps = Array.from({ length: 9 }, (_, tap) =>
+    CORNER.flatMap((pixel) =>
+      CORNER.map((place) => {
+        const [[y, x], [row, column]] = [halves(pixel), halves(place)];
+        const [tapY, tapX] = [Math.floor(tap / 3), tap % 3];
+        return isBehind(y, tapY) === row && isBehind(x, tapX) === column ? 1 : 0;
+      }),
+    ),
+  );
+  const flags = CORNER.map((flag) =>
+    CORNER.flatMap((pixel) => CORNER.map((place) => (flag === pixel && place === pixel ? 1 : 0))),
+  );
+  return [...taps, ...flags];
 }
 
 /** A convolution that keeps the picture's size (or halves it with stride 2). */
@@ -308,14 +367,6 @@ function repeatChannels(graph: GraphBuilder, x: Value, channels: { inputs: numbe
   const { inputs, outputs } = channels;
   const indices = Array.from({ length: outputs }, (_, channel) => Math.floor((channel * inputs) / outputs));
   return graph.op("Gather", [x, graph.integers(indices)], { axis: 1 });
-}
-
-function nearestTwice(graph: GraphBuilder, x: Value): Value {
-  return graph.op("Resize", [x, "", graph.float32Constant([1, 1, 2, 2], [4])], {
-    mode: "nearest",
-    coordinate_transformation_mode: "asymmetric",
-    nearest_mode: "floor",
-  });
 }
 
 /** [batch, 4·c, h, w] -> [batch, c, 2h, 2w]; channel 4c + 2·dy + dx goes to pixel (2i + dy, 2j + dx). */

@@ -1,5 +1,6 @@
 import type * as v from "valibot";
 import { availableMemory } from "../generation/available-memory";
+import { modelFolder } from "../generation/bundled-models";
 import { pictureNeed, requireMemory } from "../generation/picture-need";
 import type { EstimateRequest, EstimateResult } from "../protocol";
 import { fingerprintOf } from "./fingerprint";
@@ -17,7 +18,7 @@ export async function estimate(
   params: v.InferOutput<(typeof EstimateRequest)["params"]>,
   server: { ownModel: string; maker: PictureMaker; paces: Paces },
 ): Promise<EstimateResult> {
-  const folder = params.model ?? server.ownModel;
+  const folder = modelFolder(params.model ?? server.ownModel);
   const cost = { ...params, startsFromImage: params.image !== null, strength: params.image?.strength };
   const need = await pictureNeed(folder, cost);
   const freeBytes = availableMemory() + server.maker.workerBytes;

@@ -1,6 +1,7 @@
 import { dirname, resolve } from "node:path";
 import type * as v from "valibot";
 import { checkOutputTargets, writeOutputFiles, type IfExists, type OutputTarget } from "../files/output-file";
+import { modelFolder } from "../generation/bundled-models";
 import { pictureNeed } from "../generation/picture-need";
 import { parseSeed, randomSeed } from "../pipeline/seed";
 import type { GenerateNotice, GenerateRequest, GenerateResult, GenerationProgress, Preview } from "../protocol";
@@ -86,7 +87,7 @@ async function make(
 function jobOf(params: Params, ownModel: string): Omit<Job, "neededBytes"> {
   const { negativePrompt, width, height, steps, guidanceScale, scheduler, image } = params;
   return {
-    model: params.model ?? ownModel,
+    model: modelFolder(params.model ?? ownModel),
     options: {
       prompt: params.prompt,
       negativePrompt,

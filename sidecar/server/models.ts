@@ -1,5 +1,5 @@
 import { readdir } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { TransformerConfig } from "../checkpoint/configs";
 import {
   openAutoencoder,
@@ -10,12 +10,12 @@ import {
 } from "../checkpoint/diffusers-layout";
 import { readGenerationDefaults } from "../checkpoint/generation-defaults";
 import { SanaError } from "../errors";
-import { BUNDLED_MODEL } from "../generation/bundled-model";
+import { BUNDLED_MODELS } from "../generation/bundled-models";
 import { pictureDefaults } from "../generation/picture-defaults";
 import { compressionOf } from "../pipeline/decode";
 import { MAX_SIDE } from "../pipeline/request";
 import { chooseSampling, SCHEDULER_NAMES } from "../pipeline/schedulers";
-import type { ModelsResult } from "../protocol";
+import type { BundledModel, ModelsResult } from "../protocol";
 
 type Model = ModelsResult["models"][number];
 
@@ -23,11 +23,11 @@ type Model = ModelsResult["models"][number];
 const MAX_SUBFOLDERS = 200;
 
 /**
- * Describes checkpoints: `ownModel` first, then those in `folders`, each a checkpoint or a folder that holds some
- * directly below it. What cannot be used is listed with the reason. No folder is listed twice.
+ * Describes checkpoints: `ownModel` first, then the bundled ones, then those in `folders`, each a checkpoint or a folder
+ * that holds some directly below it. What cannot be used is listed with the reason. No folder is listed twice.
  */
 export async function listModels(ownModel: string, folders: readonly string[]): Promise<ModelsResult> {
-  const found = new Set([ownModel]);
+  const found = new Set([ownModel, ...Object.values(BUNDLED_MODELS)]);
   for (const folder of folders) {
     for (const checkpoint of await checkpointsIn(folder)) found.add(checkpoint);
   }
@@ -80,7 +80,7 @@ async function describe(folder: string): Promise<Model> {
   return {
     folder,
     name: defaults.name ?? checkpoint.name,
-    bundled: folder === resolve(BUNDLED_MODEL),
+    bundled: bundledName(folder),
     pipeline: checkpoint.pipeline,
     sprint,
     bytes: tensors.reduce((sum, { byteLength }) => sum + byteLength, 0),
@@ -98,6 +98,11 @@ async function describe(folder: string): Promise<Model> {
       strength: picture.strength,
     },
   };
+}
+
+function bundledName(folder: string): BundledModel | null {
+  const names = Object.keys(BUNDLED_MODELS) as BundledModel[];
+  return names.find((name) => BUNDLED_MODELS[name] === folder) ?? null;
 }
 
 /** Both are powers of two; the reference asks for 32 in any case. */

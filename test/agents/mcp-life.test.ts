@@ -23,7 +23,7 @@ describe("the process of sana mcp", () => {
         const clientInfo = { name: "test", version: "1" };
         send({ id: 1, method: "initialize", params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo } });
         send({ method: "notifications/initialized" });
-        const input = { prompt: "a castle", steps: 50 };
+        const input = { prompt: "a castle", model: "quality", steps: 50 };
         const params = { name: "generate_image", arguments: input, _meta: { progressToken: 7 } };
         send({ id: 2, method: "tools/call", params });
         for await (const line of createInterface({ input: server.stdout })) {

@@ -98,7 +98,7 @@ describe("sana mcp with the bundled checkpoint", () => {
         const controller = new AbortController();
         const cancelled = call(
           client,
-          { prompt: "a castle", steps: 50, path: "new/deep/castle.png" },
+          { prompt: "a castle", model: "quality", steps: 50, path: "new/deep/castle.png" },
           {
             signal: controller.signal,
             onprogress: ({ message }) => {
@@ -107,7 +107,7 @@ describe("sana mcp with the bundled checkpoint", () => {
           },
         );
         await assert.rejects(cancelled, /enough/);
-        // The next one waits for what runs; fifty steps would take minutes.
+        // The next one waits for what runs; fifty steps would take much longer.
         const { content } = await call(client, { ...SMALL, prompt: "a blue house" });
         assert.match(textOf(content[0]), /a-blue-house\.png/);
         assert.deepEqual(readdirSync(place.out), ["a-blue-house.png"]);

@@ -76,7 +76,9 @@ describe("assets with the bundled checkpoint", () => {
 
   it("gives a transparent background to a picture with enough steps", () =>
     withWorkplace(async (place) => {
-      declare(place, [{ path: "fox.png", prompt: "a red fox", transparent: true, seed: 3, steps: 6 }], {});
+      declare(place, [{ path: "fox.png", prompt: "a red fox", transparent: true, seed: 3, steps: 6 }], {
+        model: "quality",
+      });
       const result = await runCli(["assets"], { cwd: place.out, env: place.env });
       assert.equal(result.code, 0, result.stderr);
       const png = readFileSync(join(place.out, "fox.png"));
@@ -86,6 +88,18 @@ describe("assets with the bundled checkpoint", () => {
 });
 
 describe("assets", () => {
+  it("names the model as the reason where another one has become the default, and is content when it is named", () =>
+    withWorkplace(async (place) => {
+      const options = { cwd: place.out, env: place.env };
+      const assets = [{ path: "fox.png", prompt: "a red fox" }];
+      declare(place, assets, { width: 64, height: 64 });
+      assert.equal((await runCli(["assets", "--quality"], options)).code, 0);
+      const { stdout } = await runCli(["assets", "--check"], options);
+      assert.match(stdout, /^out-of-date: fox\.png \(it was made with another model\)/);
+      declare(place, assets, { width: 64, height: 64, model: "quality" });
+      assert.equal((await runCli(["assets", "--check"], options)).code, 0);
+    }));
+
   it("takes the file, its folder, or what is in the current folder", () =>
     withWorkplace(async (place) => {
       declare(place, assetsNamed(["a"]));

@@ -37,6 +37,11 @@ export function ourContestant(
   return { program: process.execPath, args };
 }
 
+/** The server with one of the bundled models, from the request to the file. */
+export function server(model: "fast" | "quality"): Command {
+  return { program: process.execPath, args: ["dist/bench/server-contestant.cjs", model, PROMPT] };
+}
+
 export function peer(python: string, task: string, checkpoint: string, ...numbers: number[]): Command {
   return { program: python, args: ["test/bench/diffusers_peer.py", task, checkpoint, PROMPT, ...numbers.map(String)] };
 }

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { openSafetensors, readTensor } from "../../sidecar/checkpoint/safetensors";
 import type { Precision } from "../../sidecar/runtime/compute";
-import { ourContestant, peer, sana, widenBundled } from "./commands";
+import { ourContestant, peer, sana, server, widenBundled } from "./commands";
 import { alternate, alternateProcesses, note, type Comparison } from "./comparison";
 import { runToEnd, type Command } from "./contestant";
 import { gigabytes, median, NOT_MEASURED, ratio, spread, table } from "./table";
@@ -32,6 +32,7 @@ async function main(): Promise<void> {
   process.stdout.write(`${cpus()[0]!.model}, ${cpus().length} cores, ${(totalmem() / 1e9).toFixed(0)} GB\n\n`);
   const rows = [...(await compareBundled(settings)), ...(await compareNetworks(settings))];
   process.stdout.write(`${comparisonTable("diffusers", rows)}\n`);
+  process.stdout.write(`\n${await compareBundledModels(settings)}\n`);
   process.stdout.write(`\n${comparisonTable("float32", await comparePrecisions(settings))}\n`);
   process.stdout.write(`\n${await costGrowth(settings)}\n`);
   if (settings.fullSize === undefined) return;
@@ -59,7 +60,7 @@ function readSettings(): Settings {
   };
 }
 
-/** The bundled checkpoint from prompt to picture: with a new process each time, and with everything loaded. */
+/** The bundled model of many steps from prompt to picture: with a new process each time, and with everything loaded. */
 async function compareBundled({ python, rounds }: Settings): Promise<Comparison[]> {
   const folder = mkdtempSync(join(tmpdir(), "sana-bench-"));
   try {
@@ -76,6 +77,28 @@ async function compareBundled({ python, rounds }: Settings): Promise<Comparison[
       rounds,
     });
     return [cold, warm];
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** The fast bundled model beside the one for quality, as a user waits for them. */
+async function compareBundledModels({ rounds }: Settings): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "sana-bench-"));
+  try {
+    const output = join(folder, "picture.png");
+    const rows = [
+      await alternateProcesses("command line, cold", {
+        ours: sana(resolve("models", "sprint"), output),
+        theirs: sana(resolve("models"), output),
+        rounds,
+      }),
+      await alternate("server, warm", { ours: server("fast"), theirs: server("quality"), rounds }),
+    ];
+    return table(
+      ["bundled models, 512 px, to the PNG on the disk", "fast, s", "quality, s", "times as fast"],
+      rows.map(({ name, ours, theirs }) => [name, spread(ours), spread(theirs), ratio(ours, theirs)]),
+    );
   } finally {
     rmSync(folder, { recursive: true });
   }

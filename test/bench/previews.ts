@@ -8,7 +8,7 @@ import { encodePng } from "../../sidecar/image/png-encoder";
 import { runCli } from "../cli/run-cli";
 
 /**
- * How alike the last preview and the finished picture are, on 20 fixed prompts with the bundled checkpoint, and a sheet
+ * How alike the last preview and the finished picture are, on 20 fixed prompts with the bundled model of many steps, and a sheet
  * of the pictures: npm run bench:previews -- SHEET.png
  */
 
@@ -46,7 +46,7 @@ async function main(): Promise<void> {
     for (const [seed, prompt] of PROMPTS.entries()) {
       const [output, previews] = [join(folder, `${seed}.png`), join(folder, `${seed}`)];
       const { code, stderr } = await runCli(
-        ["generate", prompt, "--seed", `${seed}`, "--output", output, "--previews", previews],
+        ["generate", prompt, "--quality", "--seed", `${seed}`, "--output", output, "--previews", previews],
         { timeoutMs: 600_000 },
       );
       if (code !== 0) throw new Error(stderr);

@@ -51,7 +51,7 @@ async function run(args: readonly string[]): Promise<void> {
   assert.equal(code, 0, stderr);
 }
 
-describe("the bundled checkpoint, widened to float32, gives what diffusers gives", () => {
+describe("the bundled quality model, widened to float32, gives what diffusers gives", () => {
   for (const [name, prompt] of Object.entries(cases.prompts)) {
     it(`reads the prompt "${prompt}"`, async () => {
       const file = join(scratch, `${name}-embeds.safetensors`);
@@ -69,7 +69,16 @@ describe("the bundled checkpoint, widened to float32, gives what diffusers gives
         const picture = join(scratch, `${name}-${steps}.png`);
         const sampling = ["--steps", String(steps), "--guidance-scale", String(cases.guidance_scale)];
         const files = ["--latents", await noiseFile(), "--save-latents", file, "--output", picture];
-        await run(["generate", "--precision", "fp32", "--prompt", cases.prompts[name]!, ...sampling, ...files]);
+        await run([
+          "generate",
+          "--quality",
+          "--precision",
+          "fp32",
+          "--prompt",
+          cases.prompts[name]!,
+          ...sampling,
+          ...files,
+        ]);
         const latents = await tensor(file, "latents");
         assert.ok(relativeDistance(latents, await expected(`${name}.latents.${steps}`)) <= LATENTS_TOLERANCE);
         const pixels = join(scratch, `${name}-${steps}-pixels.safetensors`);

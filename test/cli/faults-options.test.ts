@@ -73,6 +73,8 @@ const CHOICES: readonly Refusal[] = [
 
 const PATHS: readonly Refusal[] = [
   { args: ["generate", "a fox", "--model", ""], names: /--model/ },
+  { args: ["generate", "a fox", "--quality", "--model", "x"], names: /--quality.*--model/ },
+  { args: ["assets", "--quality", "--model", "x"], names: /--quality.*--model/ },
   { args: ["embed", "--model", "", "--prompt", "a", ...TARGET], names: /--model/ },
   { args: ["decode", "--model", "", "--latents", "x", ...TARGET], names: /--model/ },
   { args: ["encode", "--model", "", ...IMAGE, ...TARGET], names: /--model/ },

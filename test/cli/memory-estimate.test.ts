@@ -27,7 +27,7 @@ async function estimated(size: number, precision: Precision): Promise<ReturnType
 }
 
 describe("estimateMemory", () => {
-  it("foresees what a picture of the bundled checkpoint takes", () =>
+  it("foresees what a picture of the bundled quality model takes", () =>
     withWorkplace(async (place) => {
       for (const [size, precision] of [
         [512, "int8"],
@@ -36,7 +36,18 @@ describe("estimateMemory", () => {
       ] as const) {
         const job = ["--steps", "1", "--no-resolution-binning", "--width", `${size}`, "--height", `${size}`];
         const output = ["--output", join(place.out, `${size}-${precision}.png`), "--json"];
-        const args = [CLI_PATH, "generate", "a fox", "--provider", "cpu", "--precision", precision, ...job, ...output];
+        const args = [
+          CLI_PATH,
+          "generate",
+          "a fox",
+          "--quality",
+          "--provider",
+          "cpu",
+          "--precision",
+          precision,
+          ...job,
+          ...output,
+        ];
         const { peak } = await runToEnd({ program: process.execPath, args });
         const ratio = peakOneAtATime(await estimated(size, precision)) / peak.resident;
         // 20 % is what was promised; allocators and what else the system does to a process take the rest.

@@ -131,7 +131,7 @@ describe("workspace assets in a real VS Code", { skip: missingParts() }, () => {
   it("keep what is finished when they are cancelled", async () => {
     const names = ["one", "two", "three", "four", "five", "six"].map((name) => `${name}.png`);
     const assets = names.map((name) => ({ path: `many/${name}`, prompt: "a house" }));
-    await write(assets, "Missing: many/one.png", { steps: 40, width: 256, height: 256 });
+    await write(assets, "Missing: many/one.png", { model: "quality", steps: 40, width: 256, height: 256 });
     await runCommand(page, "Sana: Generate Workspace Assets");
     await until(() => existsSync(path("many/one.png")), WAIT_MS);
     await toast(page, "making the pictures of the workspace").locator("a.monaco-button", { hasText: "Cancel" }).click();
@@ -158,7 +158,10 @@ describe("workspace assets in a workspace without trust", { skip: missingParts()
     await runCommand(page, "Sana: Generate Workspace Assets");
     const question = page.locator(".monaco-dialog-box", { hasText: "Make the 2 pictures that its file asks for?" });
     await question.getByText("Generate", { exact: true }).click();
-    await toast(page, "failed: 1. cat.png: it names a model, which counts in trusted workspaces only").waitFor();
+    await toast(
+      page,
+      "failed: 1. cat.png: it names a model's folder, which counts in trusted workspaces only",
+    ).waitFor();
     assert.deepEqual([existsSync(join(folder, "fox.png")), existsSync(join(folder, "cat.png"))], [true, false]);
   });
 });

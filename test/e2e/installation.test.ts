@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { gesture, GESTURE_MS } from "./gestures";
 import { missingParts } from "./missing-parts";
+import { panelOf, PICTURE_MS, pictures } from "./panel-page";
 import { until } from "./until";
 import { openFile, openWorkbench, runCommand, type Workbench } from "./workbench";
 
@@ -36,15 +37,13 @@ describe("the packaged extension in a real VS Code", { skip: missingParts() }, (
     });
     // What a user sees after the installation; the pictures of its steps are in the package.
     await page.getByRole("button", { name: 'Try "an owl at night"' }).click();
-    const panel = page
-      .frameLocator('iframe.webview.ready[src*="extensionId=sana-vscode.sana"]')
-      .frameLocator("#active-frame");
+    const panel = panelOf(page);
     const prompt = panel.getByRole("textbox", { name: "Prompt", exact: true });
     await prompt.waitFor();
     await until(async () => (await prompt.inputValue()) === "an owl under a starry night sky", 60_000);
     await panel.getByRole("button", { name: "Generate", exact: true }).click();
     // From a cold start.
-    await page.locator(".statusbar-item", { hasText: /Sana \d+\/\d+/ }).waitFor({ timeout: 120_000 });
+    await pictures(panel).first().waitFor({ timeout: PICTURE_MS });
   });
 
   it("asks nothing of any other machine", () => {

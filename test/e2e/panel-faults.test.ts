@@ -6,7 +6,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { FrameLocator, Page } from "playwright-core";
 import { PNG } from "pngjs";
 import { missingParts } from "./missing-parts";
-import { ask, buttonOf, fillForm, jobs, openPanel, pictureCount, pictures, promptOf } from "./panel-page";
+import {
+  ask,
+  buttonOf,
+  chooseQuality,
+  fillForm,
+  jobs,
+  openPanel,
+  pictureCount,
+  pictures,
+  promptOf,
+} from "./panel-page";
 import { sidecars } from "./processes";
 import { openAtEnd, openDocument, savedText } from "./text-editor";
 import { until } from "./until";
@@ -16,6 +26,7 @@ import { openFile, openWorkbench, runCommand, type Workbench } from "./workbench
 const SEALED = "/sys/kernel";
 const CRASHES = 20;
 const SETTINGS = {
+  "sana.livePreview": "off",
   "workbench.editor.enablePreview": false,
   "markdown.copyFiles.destination": { "sealed.md": "sealed/" },
 };
@@ -34,6 +45,7 @@ describe("the panel when things go wrong", { skip: missingParts() }, () => {
     await workbench.browser.addInitScript(sharePageApi);
     await openFile(page, "plain.png");
     panel = await openPanel(page);
+    await chooseQuality(panel);
     await fillForm(panel, { Width: "128", Height: "128", Steps: "1" });
     await ask(panel, "a red fox");
     await pictureCount(panel, 1);

@@ -19,6 +19,11 @@ export async function openPanel(page: Page): Promise<FrameLocator> {
   return panel;
 }
 
+/** Chooses the bundled model of many steps. */
+export async function chooseQuality(panel: FrameLocator): Promise<void> {
+  await panel.getByRole("radio", { name: "Quality", exact: true }).check();
+}
+
 /** Fills fields of the form, those among "More settings" too: label → value. */
 export async function fillForm(panel: FrameLocator, values: Readonly<Record<string, string>>): Promise<void> {
   const more = panel.locator("details.more");

@@ -8,6 +8,7 @@ import { missingParts } from "./missing-parts";
 import {
   ask,
   buttonOf,
+  chooseQuality,
   fieldOf,
   fillForm,
   jobs,
@@ -31,10 +32,13 @@ describe("the panel in a real VS Code", { skip: missingParts() }, () => {
   let page: Page;
   let panel: FrameLocator;
   before(async () => {
-    workbench = await openWorkbench({ files: { "note.md": NOTE, "page.html": "<p>\n</p>\n" } });
+    const files = { "note.md": NOTE, "page.html": "<p>\n</p>\n" };
+    workbench = await openWorkbench({ files, settings: { "sana.livePreview": "off" } });
     page = workbench.page;
     await openAtEnd(page, "note.md", 5);
     panel = await openPanel(page);
+    // Only its pictures take long enough to be met in the middle.
+    await chooseQuality(panel);
     await fillForm(panel, { Width: "256", Height: "256", Steps: "6" });
   });
   after(() => workbench.close());
@@ -120,7 +124,7 @@ describe("the panel in a real VS Code", { skip: missingParts() }, () => {
     await fillForm(panel, { "Number of images": "1", Steps: "2", Seed: "99" });
     await promptOf(panel).fill("something else");
     await buttonOf(panel, "Seed Only").click();
-    assert.equal(await fieldOf(panel, "Seed").inputValue(), "8");
+    await until(async () => (await fieldOf(panel, "Seed").inputValue()) === "8", 10_000);
     assert.equal(await promptOf(panel).inputValue(), "something else");
     await buttonOf(panel, "All").click();
     await until(async () => (await promptOf(panel).inputValue()) === "two green apples", 10_000);

@@ -8,7 +8,7 @@ import { until } from "./until";
 import { openFile, openWorkbench, runCommand, type Workbench } from "./workbench";
 
 // Long enough to be met in the middle, short enough to be waited for.
-const SETTINGS = { "sana.defaults": { steps: 100, width: 256, height: 256 } };
+const SETTINGS = { "sana.modelPath": "quality", "sana.defaults": { steps: 100, width: 256, height: 256 } };
 
 describe("the sidecar's life in a real VS Code", { skip: missingParts() }, () => {
   let workbench: Workbench;

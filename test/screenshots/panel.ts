@@ -1,4 +1,4 @@
-import { openPanel } from "../e2e/panel-page";
+import { chooseQuality, openPanel } from "../e2e/panel-page";
 import { runCommand } from "../e2e/workbench";
 import { draw, wish, type Wish } from "./panel-actions";
 import { around, openStage, shoot, type Screenshot } from "./stage";
@@ -22,6 +22,7 @@ export async function showPanel(): Promise<Screenshot[]> {
     const dark = await shoot(page, "panel-dark.png", clip);
     await runCommand(page, "Preferences: Toggle between Light/Dark Themes");
     await page.locator(".monaco-workbench.vs").waitFor();
+    await chooseQuality(panel);
     await wish(panel, RUNNING);
     await panel.getByText(/^Step ([89]|1\d) of 20/).waitFor();
     return [dark, await shoot(page, "panel-light.png", clip)];

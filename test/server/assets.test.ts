@@ -229,16 +229,21 @@ describe("the language server of sana.assets.json", { concurrency: 2 }, () => {
       const assets = [
         { path: "root/tmp/a.png", prompt: "x" },
         { path: "b.png", prompt: "x", model: MODEL },
+        { path: "c.png", prompt: "x", model: "quality" },
       ];
       const text = editor.save({ assets });
       assert.deepEqual(await editor.show(text), [
         ["invalid", '"root/tmp/a.png"'],
         ["invalid", '"b.png"'],
+        ["missing", '"c.png"'],
       ]);
       assert.match(editor.diagnostics![0]!.message as string, /a symbolic link leads out of \//);
-      assert.match(editor.diagnostics![1]!.message as string, /names a model, which counts in trusted workspaces only/);
+      assert.match(
+        editor.diagnostics![1]!.message as string,
+        /names a model's folder, which counts in trusted workspaces only/,
+      );
       const { built, failed } = await editor.build({ trusted: false }).result;
-      assert.deepEqual([built, failed.length], [[], 2]);
+      assert.deepEqual([built, failed.length], [["c.png"], 2]);
       assert.ok(!existsSync("/tmp/a.png"));
     }, false));
 });

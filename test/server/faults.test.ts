@@ -28,7 +28,7 @@ function reaches(record: PictureRecord, stage: GenerationProgress["stage"], step
 describe("a worker that ends in the middle", () => {
   it("has its picture rejected with the reason, and those that wait are made", () =>
     withWorkshop(async ({ client, folder, files }) => {
-      const picture = client.generate({ prompt: "a fox", steps: 20, output: { path: join(folder, "x.png") } });
+      const picture = client.generate({ prompt: "a fox", steps: 200, output: { path: join(folder, "x.png") } });
       const waiting = client.generate({ ...TINY, prompt: "", steps: 1, output: { path: join(folder, "y.png") } });
       await reaches(picture.record, "steps", 1);
       process.kill(workerOf(client), "SIGKILL");
@@ -62,7 +62,7 @@ describe("a process that is killed", () => {
     withoutWorkshop(async (folder) => {
       const client = new ServerClient();
       await client.initialize();
-      const picture = client.generate({ prompt: "a fox", steps: 20, output: { path: join(folder, "x.png") } });
+      const picture = client.generate({ prompt: "a fox", steps: 200, output: { path: join(folder, "x.png") } });
       picture.result.catch(() => undefined);
       await reaches(picture.record, "steps", 1);
       const worker = workerOf(client);

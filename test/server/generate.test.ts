@@ -65,6 +65,22 @@ describe("sana/generate", () => {
       assert.doesNotMatch(client.log, /红狐|🦊/);
     }));
 
+  it("makes pictures with the bundled models by their names", () =>
+    withWorkshop(async ({ client, folder }) => {
+      const make = (model: "fast" | "quality" | null, name: string) =>
+        client.generate({ model, width: 128, height: 128, steps: 2, prompt: "", output: { path: join(folder, name) } });
+      const [usual, fast, quality] = await Promise.all(
+        [make(null, "usual.png"), make("fast", "fast.png"), make("quality", "quality.png")].map(({ result }) => result),
+      );
+      assert.equal(fast!.modelHash, usual!.modelHash);
+      assert.notEqual(quality!.modelHash, fast!.modelHash);
+      assert.deepEqual([fast!.scheduler, quality!.scheduler], ["scm", "flow-dpm-solver"]);
+      const { seconds } = (await client.request("sana/estimate", { model: "quality", width: 128, height: 128 })) as {
+        seconds: number | null;
+      };
+      assert.notEqual(seconds, null);
+    }));
+
   it("makes pictures in the order in which they were asked for, and reports their places", () =>
     withWorkshop(async ({ client, folder, files }) => {
       const order: string[] = [];
@@ -177,6 +193,8 @@ describe("sana/generate", () => {
       const cases = [
         [{ ...TINY, width: 33 }, "invalid-parameter", /width is 33/],
         [{ ...TINY, scheduler: "scm" }, "invalid-parameter", /scm/],
+        [{ model: "best" }, "invalid-parameter", /model must be "fast", "quality" or an absolute path/],
+        [{ model: "fast", negativePrompt: "x" }, "invalid-parameter", /no meaning for a Sprint checkpoint/],
         [{ ...TINY, image: { path: join(folder, "none.png") } }, "invalid-input-file", /none\.png/],
         [{ model: folder }, "invalid-checkpoint", /model_index\.json/],
         [{ ...TINY, provider: "cuda", precision: "int4" }, "unsupported", /int4/],
@@ -196,11 +214,19 @@ describe("sana/models", () => {
     withWorkshop(async ({ client, folder }) => {
       const folders = [resolve("test/golden/checkpoints"), folder];
       const { models } = (await client.request("sana/models", { folders })) as ModelsResult;
-      const [own, ...others] = models;
-      assert.ok(own !== undefined && "bundled" in own && own.bundled);
-      assert.ok(own.bytes > 100e6 && own.bytes < 170e6);
+      const bundled = models.slice(0, 2).map((model) => {
+        assert.ok("bundled" in model);
+        assert.ok(model.bytes > 100e6 && model.bytes < 170e6);
+        const { steps, scheduler } = model.defaults;
+        return [model.bundled, model.sprint, steps, scheduler];
+      });
+      assert.deepEqual(bundled, [
+        ["fast", true, 2, "scm"],
+        ["quality", false, 20, "flow-dpm-solver"],
+      ]);
+      const others = models.slice(2);
       const sprint = others.find((model) => model.folder === goldenCheckpoint("sprint"));
-      assert.ok(sprint !== undefined && "sprint" in sprint && sprint.sprint && !sprint.bundled);
+      assert.ok(sprint !== undefined && "sprint" in sprint && sprint.sprint && sprint.bundled === null);
       assert.deepEqual(sprint.schedulers, ["scm"]);
       const unusable = others.find((model) => model.folder === folder);
       assert.ok(unusable !== undefined && "error" in unusable);

@@ -3,9 +3,7 @@ import { describe, it } from "node:test";
 import type { Model } from "../../extension/panel/panel-messages";
 import { isLive, liveForm } from "../../webview/live";
 import { INITIAL_STATE, reduce, type Action, type State } from "../../webview/state";
-import { formOf, jobOf, MODEL, pictureOf } from "./samples";
-
-const SPRINT = { ...MODEL, folder: "/sprint", sprint: true, defaults: { ...MODEL.defaults, steps: 2 } };
+import { FAST, formOf, jobOf, MODEL, pictureOf } from "./samples";
 
 function found(...models: Model[]): State["models"] {
   return { state: "ready", models, unusable: [], error: null };
@@ -17,7 +15,7 @@ function stateWith(change: Partial<State> = {}): State {
 
 describe("the live picture", () => {
   it("is by itself there for models of few steps on mains power", () => {
-    const models = found(SPRINT);
+    const models = found(FAST);
     assert.equal(isLive(stateWith({ liveMode: "auto" })), false);
     assert.equal(isLive(stateWith({ liveMode: "auto", models })), true);
     assert.equal(isLive(stateWith({ liveMode: "auto", models, onBattery: true })), false);
@@ -30,7 +28,7 @@ describe("the live picture", () => {
     assert.equal(stepsOf({}), 8);
     assert.equal(stepsOf({ form: formOf({ steps: 3, count: 4 }) }), 3);
     assert.equal(stepsOf({ form: formOf({ steps: 50 }) }), 8);
-    assert.equal(stepsOf({ models: found(SPRINT) }), 2);
+    assert.equal(stepsOf({ models: found(FAST) }), 2);
     assert.equal(liveForm(stateWith({ form: formOf({ count: 4 }) }))?.count, 1);
   });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { HostMessage, PageMessage, parseMessage } from "../../extension/panel/panel-messages";
+import { HostMessage, PageMessage, parseMessage, withModel } from "../../extension/panel/panel-messages";
 import { formOf, jobOf, pictureOf } from "./samples";
 
 describe("messages between page and extension", () => {
@@ -36,6 +36,14 @@ describe("messages between page and extension", () => {
     ]) {
       assert.deepEqual(parseMessage(HostMessage, message), message);
     }
+  });
+
+  it("say which model a form meant that was stored when there was one bundled model", () => {
+    const modelOf = (model: string | null, setting: string | null) => withModel(formOf({ model }), setting).model;
+    assert.equal(modelOf(null, null), "quality");
+    assert.equal(modelOf(null, "/my/model"), "usual");
+    assert.equal(modelOf("usual", null), "usual");
+    assert.equal(modelOf("/my/model", null), "/my/model");
   });
 
   const refused: readonly [string, unknown][] = [

@@ -23,9 +23,10 @@ export function pictureOf(id: string, form: Partial<Form> = {}): Picture {
   };
 }
 
-/** As the bundled checkpoint describes itself. */
+/** As the bundled checkpoint of many steps describes itself. */
 export const MODEL: Model = {
   folder: "/models",
+  bundled: "quality",
   name: "sana-illustrations-1",
   usual: true,
   sprint: false,
@@ -38,4 +39,15 @@ export const MODEL: Model = {
   sizeMultiple: 32,
   maxSide: 8192,
   defaults: { width: 512, height: 512, steps: 20, guidanceScale: 4.5, strength: 0.6 },
+};
+
+/** As the one that is distilled from it describes itself. */
+export const FAST: Model = {
+  ...MODEL,
+  folder: "/models/sprint",
+  name: "sana-illustrations-1-sprint",
+  usual: false,
+  bundled: "fast",
+  sprint: true,
+  defaults: { ...MODEL.defaults, steps: 2 },
 };

@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { chosenModel, INITIAL_STATE, reduce, selectedTile, tiles, type Action, type State } from "../../webview/state";
-import { formOf, jobOf, MODEL, pictureOf } from "./samples";
+import {
+  chosenModel,
+  formFor,
+  INITIAL_STATE,
+  reduce,
+  selectedTile,
+  switchModel,
+  tiles,
+  type Action,
+  type State,
+} from "../../webview/state";
+import { FAST, formOf, jobOf, MODEL, pictureOf } from "./samples";
 
 function after(...actions: Action[]): State {
   return actions.reduce(reduce, INITIAL_STATE);
@@ -92,6 +102,30 @@ describe("the state of the page", () => {
     const notice = { type: "notice", severity: "info", message: "m" } as const;
     assert.equal(after(notice, notice).notice?.number, 2);
     assert.equal(after(notice, { type: "closeNotice" }).notice, null);
+  });
+
+  it("finds a bundled model by its name and any model by its folder", () => {
+    const models: Action = { type: "models", state: "ready", models: [MODEL, FAST], unusable: [], error: null };
+    const chosen = (model: string) => chosenModel(after({ type: "change", form: { model } }, models));
+    assert.equal(chosen("fast"), FAST);
+    assert.equal(chosen(FAST.folder), FAST);
+    assert.equal(chosen("quality"), MODEL);
+    assert.equal(chosen("usual"), MODEL);
+  });
+
+  it("keeps the size between the bundled models, and never what else was set for another model", () => {
+    const own = { steps: null, guidanceScale: null };
+    assert.deepEqual(switchModel(MODEL, FAST), { model: "fast", ...own });
+    assert.deepEqual(switchModel(FAST, MODEL), { model: "usual", ...own });
+    const other = { ...MODEL, folder: "/other", usual: false, bundled: null };
+    assert.deepEqual(switchModel(FAST, other), { model: "/other", ...own, width: null, height: null });
+    assert.deepEqual(switchModel(other, FAST), { model: "fast", ...own, width: null, height: null });
+  });
+
+  it("sends a negative prompt to models that know one only", () => {
+    const form = formOf({ negativePrompt: "text" });
+    assert.deepEqual(formFor(form, FAST), { ...form, model: "fast", negativePrompt: "" });
+    assert.equal(formFor(form, MODEL).negativePrompt, "text");
   });
 
   it("takes the default model where the chosen one is gone", () => {

@@ -5,7 +5,7 @@ import type { ModelsResult } from "../../../sidecar/protocol";
 
 type Usable = Exclude<ModelsResult["models"][number], { error: unknown }>;
 
-function modelOf(folder: string, bundled = false): Usable {
+function modelOf(folder: string, bundled: Usable["bundled"] = null): Usable {
   return {
     folder,
     name: folder.slice(1),
@@ -27,14 +27,24 @@ function chosen(models: ModelsResult["models"], usual: string | null) {
 }
 
 describe("the models to choose from", () => {
-  const models = [modelOf("/bundled", true), modelOf("/large")];
+  const models = [modelOf("/bundled", "quality"), modelOf("/bundled/sprint", "fast"), modelOf("/large")];
 
-  it("begin with the one that the settings name, else with the bundled one", () => {
-    const other = ["/large", false];
-    assert.deepEqual(chosen(models, null), [["/bundled", true], other]);
+  it("begin with the one that the settings name, else with the fast bundled one", () => {
+    assert.deepEqual(chosen(models, null), [
+      ["/bundled/sprint", true],
+      ["/bundled", false],
+      ["/large", false],
+    ]);
+    assert.deepEqual(chosen(models, "quality"), [
+      ["/bundled", true],
+      ["/bundled/sprint", false],
+      ["/large", false],
+    ]);
+    assert.deepEqual(chosen(models, "/bundled"), chosen(models, "quality"));
     assert.deepEqual(chosen(models, "/large"), [
       ["/large", true],
       ["/bundled", false],
+      ["/bundled/sprint", false],
     ]);
   });
 
@@ -45,6 +55,7 @@ describe("the models to choose from", () => {
     } as const;
     assert.deepEqual(chosen([...models, broken], "/broken"), [
       ["/bundled", false],
+      ["/bundled/sprint", false],
       ["/large", false],
     ]);
     assert.deepEqual(modelChoices({ models: [...models, broken] }, "/broken").unusable, [

@@ -40,6 +40,14 @@ describe("the library of the panel's pictures", () => {
     );
   });
 
+  it("takes a picture from before there were two bundled models for one of the model that there was", async () => {
+    const library = await emptyLibrary();
+    const { form } = await addPicture(library, "1");
+    await library.add({ id: "1", form: { ...form, model: null }, modelName: "m", seconds: 1, notices: [] });
+    const [old] = await library.list(1);
+    assert.equal(old!.form.model, "quality");
+  });
+
   it("is empty before the first picture", async () => {
     assert.deepEqual(await new PictureLibrary(join(root, "nowhere")).list(10), []);
   });

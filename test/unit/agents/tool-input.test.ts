@@ -25,7 +25,7 @@ describe("what an agent asks for", () => {
       [{ prompt: "x", count: 5 }, /^count must be 4 or less$/],
       [{ prompt: "x", steps: 0 }, /^steps must be 1 or more$/],
       [{ prompt: "x", seed: -1 }, /^seed must be 0 or more$/],
-      [{ prompt: "x", model: "/etc" }, /^model /],
+      [{ prompt: "x", model: "/etc" }, /^model must be fast or quality$/],
       [null, /^the input /],
     ] as const) {
       assert.throws(() => parseToolInput(input), { message }, JSON.stringify(input));

@@ -30,6 +30,7 @@ const MODEL_HASH = sha256Of("weights");
 /** A model that makes multiples of 8, at most 64 × 64. */
 const model: AssetModel = {
   hash: MODEL_HASH,
+  knowsNegativePrompt: true,
   resolve: ({ width = 64, height = 64, steps = 2, guidanceScale = 1 }) => {
     if (width % 8 !== 0) throw new SanaError("invalid-parameter", `width is ${width}; this makes multiples of 8`);
     return { width, height, steps, guidanceScale };
@@ -141,6 +142,17 @@ describe("buildAssets", () => {
       ]);
       workspace.model = { ...model, hash: sha256Of("other weights") };
       assert.deepEqual(await workspace.states(changed), ["out-of-date", "out-of-date"]);
+    }));
+
+  it("refuses a negative prompt for a model that knows none, and builds the rest", () =>
+    withWorkspace(async (workspace) => {
+      const [fox, cat] = TWO.assets;
+      const manifest = { assets: [{ ...fox, negativePrompt: "x" }, cat] };
+      workspace.model = { ...model, knowsNegativePrompt: false };
+      assert.deepEqual(await workspace.states(manifest), ["invalid", "missing"]);
+      const { built, failed } = await workspace.build(manifest);
+      assert.equal(built.length, 1);
+      assert.match(failed[0]!.message, /^negativePrompt has no meaning for a Sprint checkpoint.*"quality"/);
     }));
 
   it("writes every size and density", () =>
