@@ -12,6 +12,7 @@ const EXPECTED = "test/golden/bundled/expected.safetensors";
 /** What test/golden/make_bundled_golden.py asked diffusers for, with models/ widened to float32. */
 const cases = JSON.parse(readFileSync("test/golden/bundled/cases.json", "utf8")) as {
   readonly steps: readonly number[];
+  readonly sprint_steps: readonly number[];
   readonly guidance_scale: number;
   readonly sample_stride: number;
   readonly prompts: Readonly<Record<string, string>>;
@@ -51,6 +52,16 @@ async function run(args: readonly string[]): Promise<void> {
   assert.equal(code, 0, stderr);
 }
 
+/** Draws a prompt of the cases from the common noise, in float32; answers where its latents are. */
+async function drawnLatents(options: readonly string[], name: string, steps: number): Promise<string> {
+  const file = join(scratch, `${name}-${steps}.safetensors`);
+  const sampling = ["--steps", String(steps), "--guidance-scale", String(cases.guidance_scale)];
+  const files = ["--latents", await noiseFile(), "--save-latents", file, "--output", join(scratch, "drawn.png")];
+  const prompt = ["--prompt", cases.prompts[name]!];
+  await run(["generate", ...options, "--precision", "fp32", ...prompt, ...sampling, ...files, "--overwrite"]);
+  return file;
+}
+
 describe("the bundled quality model, widened to float32, gives what diffusers gives", () => {
   for (const [name, prompt] of Object.entries(cases.prompts)) {
     it(`reads the prompt "${prompt}"`, async () => {
@@ -65,24 +76,11 @@ describe("the bundled quality model, widened to float32, gives what diffusers gi
   for (const steps of cases.steps) {
     for (const name of steps > 10 ? ["english"] : Object.keys(cases.prompts)) {
       it(`draws "${cases.prompts[name]!}" in ${steps} steps`, async () => {
-        const file = join(scratch, `${name}-${steps}.safetensors`);
-        const picture = join(scratch, `${name}-${steps}.png`);
-        const sampling = ["--steps", String(steps), "--guidance-scale", String(cases.guidance_scale)];
-        const files = ["--latents", await noiseFile(), "--save-latents", file, "--output", picture];
-        await run([
-          "generate",
-          "--quality",
-          "--precision",
-          "fp32",
-          "--prompt",
-          cases.prompts[name]!,
-          ...sampling,
-          ...files,
-        ]);
+        const file = await drawnLatents(["--quality"], name, steps);
         const latents = await tensor(file, "latents");
         assert.ok(relativeDistance(latents, await expected(`${name}.latents.${steps}`)) <= LATENTS_TOLERANCE);
         const pixels = join(scratch, `${name}-${steps}-pixels.safetensors`);
-        const outputs = ["--output", picture, "--save-image-tensor", pixels, "--overwrite"];
+        const outputs = ["--output", join(scratch, "decoded.png"), "--save-image-tensor", pixels, "--overwrite"];
         await run(["decode", "--precision", "fp32", "--latents", file, ...outputs]);
         const sampled = (await tensor(pixels, "image")).filter((_, i) => i % cases.sample_stride === 0);
         assert.ok(relativeDistance(sampled, await expected(`${name}.image.${steps}`)) <= LATENTS_TOLERANCE);
@@ -91,11 +89,26 @@ describe("the bundled quality model, widened to float32, gives what diffusers gi
   }
 });
 
-/** The initial noise that both sides start from, in a file of its own. */
+describe("the bundled fast model, widened to float32, gives what SanaSprintPipeline gives", () => {
+  for (const steps of cases.sprint_steps) {
+    for (const name of steps === 2 ? Object.keys(cases.prompts) : ["english"]) {
+      it(`draws "${cases.prompts[name]!}" in ${steps} steps`, async () => {
+        const latents = await tensor(await drawnLatents([], name, steps), "latents");
+        const distance = relativeDistance(latents, await expected(`sprint.${name}.latents.${steps}`));
+        assert.ok(distance <= LATENTS_TOLERANCE, String(distance));
+      });
+    }
+  }
+});
+
+/** The noise that both sides start from and that the distilled model adds between its steps, in a file of its own. */
 async function noiseFile(): Promise<string> {
   const path = join(scratch, "noise.safetensors");
-  const stored = (await openSafetensors(EXPECTED)).tensors.get("latents")!;
-  const data = await readTensor(stored);
-  writeFileSync(path, serializeSafetensors({ latents: { dtype: "F32", shape: stored.shape, data } }));
+  const { tensors } = await openSafetensors(EXPECTED);
+  const noise = async (name: string) => {
+    const stored = tensors.get(name)!;
+    return { dtype: "F32" as const, shape: stored.shape, data: await readTensor(stored) };
+  };
+  writeFileSync(path, serializeSafetensors({ latents: await noise("latents"), step_noise: await noise("step_noise") }));
   return path;
 }
