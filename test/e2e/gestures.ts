@@ -50,8 +50,11 @@ export async function chooseInSubmenu(page: Page, target: Locator, submenu: stri
     await rightClick(page, target);
     await menuItem(page, submenu).click({ timeout: GESTURE_MS });
     // The submenu lies inside the entry that opens it.
-    await menuItem(page, entry).last().click({ timeout: GESTURE_MS });
-    // A submenu that is drawn anew while it is clicked loses the click, and stays.
+    await menuItem(page, entry).last().hover({ timeout: GESTURE_MS });
+    const focused = page.locator(".monaco-menu .action-item.focused:not(:has(.action-item))", { hasText: entry });
+    await focused.waitFor({ timeout: GESTURE_MS });
+    // Some clicks on a submenu's entry are lost, its keys are not.
+    await page.keyboard.press("Enter");
     await page.locator(".monaco-menu").first().waitFor({ state: "hidden", timeout: GESTURE_MS });
   });
 }
