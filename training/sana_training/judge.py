@@ -245,7 +245,8 @@ class Judge:
     """The trained detector."""
 
     def __init__(self, path: Path, device: str) -> None:
-        weights = {name: value.float() for name, value in torch.load(path, weights_only=True).items()}
+        stored = torch.load(path, map_location=device, weights_only=True)
+        weights = {name: value.float() for name, value in stored.items()}
         classes = len(weights["head.bias"]) - 1 - len(COLOURS)
         self._detector = Detector(classes, weights["stem.0.weight"].shape[0])
         self._detector.load_state_dict(weights)

@@ -15,12 +15,15 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from . import storage
+from .judge import small
+from .sheets import save_sheet
 from .text_encoder import cut_state
 
 PROMPTS = (
@@ -110,6 +113,14 @@ def psnr(found: Path, reference: Path) -> list[float]:
     return values
 
 
+def save_comparison(path: Path, reference: Path, shipped: Path) -> None:
+    """Each prompt's picture in float32, and beside it the one that the program makes by itself."""
+    pictures = [Image.open(folder / f"{seed}.png") for seed in range(len(PROMPTS)) for folder in (reference, shipped)]
+    values = torch.stack([torch.from_numpy(np.array(picture.convert("RGB"))) for picture in pictures])
+    labels = [f"{side}: {prompt}" for prompt in PROMPTS for side in ("float32", "shipped")]
+    save_sheet(path, small(values.permute(0, 3, 1, 2).float() / 127.5 - 1), labels)
+
+
 def _row(title: str, distances: list[float], decibels: list[float]) -> str:
     latents = f"{np.mean(distances):.3f} | {np.median(distances):.3f} | {max(distances):.3f}"
     return f"| {title} | {latents} | {np.mean(decibels):.1f} | {np.median(decibels):.1f} | {min(decibels):.1f} |"
@@ -123,6 +134,7 @@ def main() -> None:
     parser.add_argument("--gguf", type=Path, required=True)
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.json of Gemma 3")
     parser.add_argument("--sana", type=Path, required=True, help="the built program, dist/sana.cjs")
+    parser.add_argument("--sheet", type=Path, help="picture to write: float32 and as shipped, side by side")
     arguments = parser.parse_args()
 
     vocabulary = Tokenizer.from_file(str(arguments.tokenizer)).get_vocab()
@@ -156,6 +168,8 @@ def main() -> None:
         artist.draw(arguments.models, folder / "integers", "auto")
         distances = relative_l2(folder / "integers", reference)
         print(_row("all of it, in 8-bit integers", distances, psnr(folder / "integers", reference)), flush=True)
+        if arguments.sheet is not None:
+            save_comparison(arguments.sheet, reference, folder / "integers")
 
 
 if __name__ == "__main__":
