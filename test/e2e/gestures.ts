@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Locator, Page } from "playwright-core";
 
 // On two busy cores; what takes longer hangs.
@@ -35,7 +34,11 @@ export async function closeOverlays(page: Page): Promise<void> {
   while ((await overlays.count()) > 0) {
     if (Date.now() > deadline) throw new Error("a menu or a list does not close");
     await page.keyboard.press("Escape");
-    await sleep(100);
+    // A second one while the first takes effect would reach what lies below, and cancel the panel's picture.
+    await overlays
+      .first()
+      .waitFor({ state: "hidden", timeout: 500 })
+      .catch(() => undefined);
   }
 }
 
