@@ -60,9 +60,14 @@ def prompt_states(pipeline: SanaPipeline, prompt: str, length: int) -> dict[str,
 
 
 def final_latents(
-    pipeline: SanaPipeline, prompt: str, latents: torch.Tensor, steps: int, defaults: dict
+    pipeline: SanaPipeline | SanaSprintPipeline,
+    prompt: str,
+    latents: torch.Tensor,
+    steps: int,
+    defaults: dict,
+    **sprint: float | None,
 ) -> torch.Tensor:
-    """What the pipeline returns for output_type="latent"."""
+    """What the pipeline returns for output_type="latent"; ``sprint`` is what only SanaSprintPipeline takes."""
     return pipeline(
         prompt,
         latents=latents.clone(),
@@ -74,6 +79,7 @@ def final_latents(
         max_sequence_length=defaults["maxSequenceLength"],
         use_resolution_binning=defaults["resolutionBinning"],
         output_type="latent",
+        **sprint,
     ).images
 
 
@@ -84,19 +90,8 @@ def sprint_latents(
     # After the last step sin 0 multiplies it, so that any will do.
     drawn = iter([*noises[: steps - 1, None], *[torch.zeros_like(latents)] * steps])
     with mock.patch.object(scheduling_scm, "randn_tensor", lambda *_, **__: next(drawn)):
-        return pipeline(
-            prompt,
-            latents=latents.clone(),
-            num_inference_steps=steps,
-            intermediate_timesteps=1.3 if steps == 2 else None,
-            guidance_scale=defaults["guidanceScale"],
-            width=defaults["width"],
-            height=defaults["height"],
-            complex_human_instruction=None,
-            max_sequence_length=defaults["maxSequenceLength"],
-            use_resolution_binning=defaults["resolutionBinning"],
-            output_type="latent",
-        ).images
+        between = 1.3 if steps == 2 else None
+        return final_latents(pipeline, prompt, latents, steps, defaults, intermediate_timesteps=between)
 
 
 def load(pipeline: type, models: Path):

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { FrameLocator } from "playwright-core";
-import { ask, chooseQuality, fillForm, openPanel } from "../../e2e/panel-page";
+import { ask, fillForm, openPanel } from "../../e2e/panel-page";
 import { openDocument } from "../../e2e/text-editor";
 import { until } from "../../e2e/until";
 import type { Workbench } from "../../e2e/workbench";
@@ -94,8 +94,6 @@ async function generate(workbench: Workbench, panel: FrameLocator, wish: Wish): 
 }
 
 async function askFor(panel: FrameLocator, { prompt, count, ...size }: Wish): Promise<void> {
-  // The fast model's pictures would be there before anything could be measured.
-  await chooseQuality(panel);
   const fields = { "Number of images": count, Width: size.width, Height: size.height, Steps: size.steps };
   const given = Object.entries(fields).filter(([, value]) => value !== undefined);
   await fillForm(panel, Object.fromEntries(given.map(([label, value]) => [label, String(value)])));
