@@ -24,6 +24,7 @@ const schema = v.strictObject({
   guidanceScale: v.optional(v.pipe(v.number("a number"), v.finite("a finite number"))),
   strength: v.optional(positive(1)),
   complexHumanInstruction: v.optional(flag(), true),
+  spelledWords: v.optional(flag(), false),
   maxSequenceLength: v.optional(integer(1, MAX_SEQUENCE_LENGTH), 300),
   resolutionBinning: v.optional(flag(), true),
   cpuPrecision: v.optional(v.picklist(["fp32", "int8", "int4"], "fp32, int8 or int4")),
@@ -40,6 +41,7 @@ const schema = v.strictObject({
  * How pictures are made with a checkpoint where its user does not say otherwise. Absent numbers are left to the
  * pipeline. `name` is what pictures are signed with in place of the folder's name. `sizes` are the [width, height] in
  * pixels that the model was trained for, empty where they are not known. `cpuPrecision` is what the CPU computes with.
+ * `spelledWords`: the model was trained on prompts whose words in quotes are spelled out (pipeline/spelled-words.ts).
  */
 export type GenerationDefaults = Readonly<v.InferOutput<typeof schema>>;
 

@@ -61,6 +61,7 @@ async function embed(options: EmbedOptions): Promise<void> {
     tokenizer,
     models,
     humanInstruction: options.humanInstruction && defaults.complexHumanInstruction,
+    spelledWords: defaults.spelledWords,
     maxSequenceLength,
   });
   const { embeds, truncated } = encoded!;

@@ -96,6 +96,7 @@ export async function prepareRun(options: RunOptions, signal: AbortSignal): Prom
     ...numbers,
     seed: options.seed,
     humanInstruction: options.humanInstruction && defaults.complexHumanInstruction,
+    spelledWords: defaults.spelledWords,
     maxSequenceLength: defaults.maxSequenceLength,
     resolutionBinning,
     vaeTiling: options.vaeTiling,

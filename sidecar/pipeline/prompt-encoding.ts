@@ -22,6 +22,7 @@ export async function encodePrompts(
     tokenizer: GemmaTokenizer;
     models: Pick<SanaModels, "textEncoder">;
     humanInstruction: boolean;
+    spelledWords: boolean;
     maxSequenceLength: number;
   },
 ): Promise<EncodedPrompt[]> {
@@ -34,6 +35,7 @@ export async function encodePrompts(
         tokenizer: options.tokenizer,
         prompt,
         instruction,
+        spelledWords: options.spelledWords,
         maxSequenceLength: options.maxSequenceLength,
       });
       const states = await encoder.encode(text.tokenIds, text.instructionTokenCount);

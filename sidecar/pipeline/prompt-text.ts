@@ -1,5 +1,6 @@
 import { SanaError } from "../errors";
 import type { GemmaTokenizer } from "../tokenizer/gemma-tokenizer";
+import { spellQuotedWords } from "./spelled-words";
 
 /** A prompt as the text encoder and the transformer read it. Padding is left out: it never reaches a real token. */
 interface TokenizedPrompt {
@@ -15,13 +16,14 @@ interface TokenizedPrompt {
 
 /**
  * Lower-cases and trims a prompt, puts the instruction before it and cuts it to length, as the reference does.
- * `maxSequenceLength`: tokens that the transformer sees at most, a whole number from 1 up; others throw
- * `invalid-parameter`. Source: diffusers pipelines/sana/pipeline_sana.py, encode_prompt.
+ * `spelledWords`: whether words in quotes are spelled out, which the reference does not do. `maxSequenceLength`: tokens
+ * that the transformer sees at most, a whole number from 1 up; others throw `invalid-parameter`. Source: diffusers pipelines/sana/pipeline_sana.py, encode_prompt.
  */
 export function tokenizePrompt(options: {
   tokenizer: GemmaTokenizer;
   prompt: string;
   instruction: string | null;
+  spelledWords: boolean;
   maxSequenceLength: number;
 }): TokenizedPrompt {
   const { tokenizer, instruction, maxSequenceLength } = options;
@@ -31,7 +33,9 @@ export function tokenizePrompt(options: {
       `the maximal sequence length is ${maxSequenceLength}; allowed are whole numbers from 1 up`,
     );
   }
-  const ids = tokenizer.encode((instruction ?? "") + normalizePrompt(options.prompt));
+  const normalized = normalizePrompt(options.prompt);
+  const prompt = options.spelledWords ? spellQuotedWords(normalized) : normalized;
+  const ids = tokenizer.encode((instruction ?? "") + prompt);
   if (ids.length === 0) {
     throw new SanaError("invalid-input-file", "the tokenizer adds no <bos>, so an empty prompt has no tokens at all");
   }

@@ -17,6 +17,8 @@ export interface GenerationRequest {
   readonly seed: bigint;
   /** Whether the complex human instruction goes before the prompt. */
   readonly humanInstruction: boolean;
+  /** Whether words in quotes are spelled out for the text encoder, in the prompt and in the negative one. */
+  readonly spelledWords: boolean;
   /** Text tokens that the transformer sees at most. */
   readonly maxSequenceLength: number;
   /** Whether the picture is made at the nearest size of the model's table, then resized and cropped. */

@@ -189,6 +189,7 @@ async function picture(
       guidanceScale: 4.5,
       seed: 1n,
       humanInstruction: true,
+      spelledWords: false,
       maxSequenceLength: 300,
       resolutionBinning: false,
       vaeTiling: "auto",

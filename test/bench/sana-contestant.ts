@@ -58,7 +58,13 @@ async function loadTextEncoder({ folder, prompt, compute }: Subject, isFirst: bo
   const { tokenizer, models: loaders } = await openModel(folder, compute);
   const models = new KeptModels(loaders, () => true);
   const encode = (text: string): Promise<unknown> =>
-    encodePrompts([text, ""], { tokenizer, models, humanInstruction: true, maxSequenceLength: TEXT_TOKENS });
+    encodePrompts([text, ""], {
+      tokenizer,
+      models,
+      humanInstruction: true,
+      spelledWords: false,
+      maxSequenceLength: TEXT_TOKENS,
+    });
   let count = 0;
   // Another text each time: a program may remember the last one.
   const run = (): Promise<unknown> => {
@@ -98,6 +104,7 @@ async function loadPipeline({ folder, prompt, compute }: Subject): Promise<Job> 
         guidanceScale: defaults.guidanceScale ?? 4.5,
         seed: 1n,
         humanInstruction: defaults.complexHumanInstruction,
+        spelledWords: defaults.spelledWords,
         maxSequenceLength: defaults.maxSequenceLength,
         resolutionBinning: false,
         vaeTiling: "auto",

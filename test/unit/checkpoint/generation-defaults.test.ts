@@ -10,7 +10,13 @@ function read(content: unknown): Promise<GenerationDefaults> {
   return readGenerationDefaults({ folder });
 }
 
-const REFERENCE = { complexHumanInstruction: true, maxSequenceLength: 300, resolutionBinning: true, sizes: [] };
+const REFERENCE = {
+  complexHumanInstruction: true,
+  spelledWords: false,
+  maxSequenceLength: 300,
+  resolutionBinning: true,
+  sizes: [],
+};
 
 describe("readGenerationDefaults", () => {
   it("gives the reference's defaults where the file or a key is absent", async () => {
@@ -26,6 +32,7 @@ describe("readGenerationDefaults", () => {
       guidanceScale: 3.5,
       strength: 0.7,
       complexHumanInstruction: false,
+      spelledWords: true,
       maxSequenceLength: 32,
       resolutionBinning: false,
       sizes: [
@@ -49,6 +56,7 @@ describe("readGenerationDefaults", () => {
       [{ strength: 0 }, /"strength" is 0/],
       [{ strength: 1.1 }, /"strength" is 1.1/],
       [{ complexHumanInstruction: "no" }, /"complexHumanInstruction" is "no"; it must be true or false/],
+      [{ spelledWords: 1 }, /"spelledWords" is 1; it must be true or false/],
       [{ maxSequenceLength: 0 }, /"maxSequenceLength" is 0/],
       [{ cpuPrecision: "fp16" }, /"cpuPrecision" is "fp16"; it must be fp32, int8 or int4/],
       [{ sizes: 512 }, /"sizes" is 512/],

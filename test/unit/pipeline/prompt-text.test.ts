@@ -51,6 +51,7 @@ describe("tokenizePrompt", async () => {
         tokenizer,
         prompt: golden.prompt,
         instruction: golden.instruction ? COMPLEX_HUMAN_INSTRUCTION : null,
+        spelledWords: false,
         maxSequenceLength: golden.length,
       });
       const label = `${JSON.stringify(golden.prompt.slice(0, 20))}, ${golden.length}, ${String(golden.instruction)}`;
@@ -75,6 +76,7 @@ describe("tokenizePrompt", async () => {
         tokenizer,
         prompt,
         instruction: COMPLEX_HUMAN_INSTRUCTION,
+        spelledWords: false,
         maxSequenceLength: 300,
       });
       // The instruction has 208 tokens; its last one is the space that a prompt may merge into.
@@ -84,6 +86,7 @@ describe("tokenizePrompt", async () => {
       tokenizer,
       prompt: COMPLEX_HUMAN_INSTRUCTION,
       instruction: null,
+      spelledWords: false,
       maxSequenceLength: 300,
     });
     assert.equal(plain.instructionTokenCount, 0);
@@ -91,20 +94,16 @@ describe("tokenizePrompt", async () => {
 
   it("refuses lengths that are not whole numbers from 1 up", () => {
     for (const maxSequenceLength of [0, -1, 1.5, NaN, Infinity]) {
-      assert.throws(() => tokenizePrompt({ tokenizer, prompt: "a", instruction: null, maxSequenceLength }), {
-        code: "invalid-parameter",
-        message: /from 1 up/,
-      });
+      assert.throws(
+        () => tokenizePrompt({ tokenizer, prompt: "a", instruction: null, spelledWords: false, maxSequenceLength }),
+        { code: "invalid-parameter", message: /from 1 up/ },
+      );
     }
   });
 
   it("refuses a prompt without any token", () => {
     const withoutBos = { encode: () => [] };
-    assert.throws(
-      () => tokenizePrompt({ tokenizer: withoutBos, prompt: "", instruction: null, maxSequenceLength: 8 }),
-      {
-        code: "invalid-input-file",
-      },
-    );
+    const options = { prompt: "", instruction: null, spelledWords: false, maxSequenceLength: 8 };
+    assert.throws(() => tokenizePrompt({ tokenizer: withoutBos, ...options }), { code: "invalid-input-file" });
   });
 });

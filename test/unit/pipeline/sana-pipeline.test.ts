@@ -90,6 +90,7 @@ function requestWith(
     guidanceScale: 4.5,
     seed: 7n,
     humanInstruction: false,
+    spelledWords: false,
     maxSequenceLength: 300,
     resolutionBinning: false,
     vaeTiling: "auto",
@@ -209,6 +210,17 @@ describe("runSanaPipeline", () => {
       events.filter((event) => event.type === "prompt-truncated"),
       [{ type: "prompt-truncated", prompt: "prompt" }],
     );
+  });
+
+  it("spells out the words in quotes of both prompts where it is asked to", async () => {
+    const texts = async (spelledWords: boolean): Promise<number[]> => {
+      const fakes = fakeModels(noise);
+      await runToEnd(requestWith({ latents, prompt: '"hi"', negativePrompt: "‘text’", spelledWords }), fakes);
+      return fakes.calls.texts;
+    };
+    // <bos> and one token a character, the negative prompt first.
+    assert.deepEqual(await texts(false), [7, 5]);
+    assert.deepEqual(await texts(true), [11, 7]);
   });
 
   it("draws the same noise for the same seed", async () => {
