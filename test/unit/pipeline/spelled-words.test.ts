@@ -61,4 +61,10 @@ describe("spelled words in the tokens of a prompt", async () => {
     assert.deepEqual(tokenIds(prompt, spelledWords), tokenizer.encode(prompt));
     assert.notDeepEqual(tokenIds(prompt, true), tokenizer.encode(prompt));
   });
+
+  for (const folder of ["models", "models/sprint"]) {
+    it(`are asked for by ${folder}`, async () => {
+      assert.equal((await readGenerationDefaults({ folder })).spelledWords, true);
+    });
+  }
 });
