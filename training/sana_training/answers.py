@@ -46,6 +46,7 @@ def answers_of(model: str, seed: int, group: list[Question], seen: list[list[Det
             "language": question.language,
             "prompt": question.prompt,
             "held": question.held,
+            "unnamed": question.unnamed,
             "right": is_right(question.scene, found),
             "technical": not question.scene.subjects[0].concept.emoji,
         }
@@ -54,7 +55,7 @@ def answers_of(model: str, seed: int, group: list[Question], seen: list[list[Det
 
 
 def summary(answers: list[dict]) -> dict[str, dict[str, dict[str, float | int]]]:
-    """model -> "kind language [detail]" -> share of right answers, seen and held-out ones apart."""
+    """model -> "kind language [detail]" -> share of right answers; seen and held-out combinations, and held-out names, apart."""
     collected: dict[str, dict[str, list[dict]]] = defaultdict(lambda: defaultdict(list))
     for answer in answers:
         name = f"{answer['kind']} {answer['language']}"
@@ -79,8 +80,13 @@ def geneval(answers: list[dict]) -> dict[str, dict[str, float]]:
 
 def _shares(group: list[dict]) -> dict[str, float | int]:
     shares: dict[str, float | int] = {"prompts": len(group), "right": _share(group)}
-    for name, held in (("seen", False), ("held", True)):
-        part = [answer for answer in group if answer["held"] is held]
+    # What has no name in its language that was ever seen says nothing about combinations.
+    named = [answer for answer in group if not answer["unnamed"]]
+    for name, part in (
+        ("seen", [answer for answer in named if not answer["held"]]),
+        ("held", [answer for answer in named if answer["held"]]),
+        ("unnamed", [answer for answer in group if answer["unnamed"]]),
+    ):
         if part:
             shares |= {f"{name}_prompts": len(part), f"{name}_right": _share(part)}
     return shares

@@ -32,6 +32,7 @@ from .compose import Painter, SceneBatch, as_batch, joined
 from .lettering import BOARD_COLOURS, LETTERING_SET, word_of
 from .prompts import PROMPT_TOKENS
 from .scenes import SceneSampler, SpriteTable
+from .spelling import spelled
 from .sprites import read_icon_names
 from .vae import PIXELS_PER_LATENT, load_encoder
 from .waiting import wait_for
@@ -105,9 +106,9 @@ def describe(request: ChunkRequest) -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 
 def tokenise(tokenizer: Tokenizer, texts: list[str]) -> np.ndarray:
-    """int32 ``[n, PROMPT_TOKENS]``, 0 where the text has ended."""
+    """int32 ``[n, PROMPT_TOKENS]`` of lower-case texts with their quoted words spelled out, 0 where a text has ended."""
     tokens = np.zeros((len(texts), PROMPT_TOKENS), np.int32)
-    for row, encoding in enumerate(tokenizer.encode_batch(texts)):
+    for row, encoding in enumerate(tokenizer.encode_batch([spelled(text) for text in texts])):
         ids = encoding.ids[:PROMPT_TOKENS]
         tokens[row, : len(ids)] = ids
     return tokens

@@ -1,7 +1,6 @@
 """Words a scene in English, Chinese, German or emoji. Everything is lower-case, as a prompt is when it is encoded."""
 
 import random
-import re
 
 from . import splits
 from .phrases import (
@@ -14,7 +13,6 @@ from .phrases import (
     NUMBERS,
     PATTERNS,
     PREFIXES,
-    QUOTES,
     RELATIONS_DE,
     RELATIONS_EN,
     RELATIONS_ZH,
@@ -29,8 +27,7 @@ def caption(scene: Scene, language: str, rng: random.Random) -> str:
     """One wording of the scene; English where the language has no words for it or may not use them."""
     if not speakable(scene, language):
         language = "en"
-    text = {"en": _english, "zh": _chinese, "de": _german, "emoji": _emoji}[language](scene, rng).lower()
-    return _requoted(text, language, rng)
+    return {"en": _english, "zh": _chinese, "de": _german, "emoji": _emoji}[language](scene, rng).lower()
 
 
 def speakable(scene: Scene, language: str) -> bool:
@@ -80,12 +77,6 @@ def with_article(name: str) -> str:
     lower = name.lower()
     sounds_open = lower[0] in "aeiou" and not lower.startswith(("uni", "eu", "one", "ufo", "us", "ut"))
     return f"{'an' if sounds_open or lower.startswith(('8-', 'suv', 'x-', 'hour')) else 'a'} {name}"
-
-
-def _requoted(text: str, language: str, rng: random.Random) -> str:
-    """A word that stands in quotes, in one of the ways that people quote words."""
-    start, end = rng.choice(QUOTES[language])
-    return re.sub('"([^"]+)"', rf"{start}\1{end}", text)
 
 
 def _english(scene: Scene, rng: random.Random) -> str:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .lettering import FORMS, read_words, word_key
+from .lettering import FORMS, made_up_words, read_words, word_key
 
 LANGUAGES = ("en", "zh", "de", "emoji")
 
@@ -110,21 +110,24 @@ def load_catalogue(dataset: Path, icon_names: list[tuple[str, str]]) -> list[Con
 
 
 def _lettering() -> list[Concept]:
+    """Every word on every form, made-up ones on one form each."""
+    shown = [(name, word) for word in read_words() for name in FORMS]
+    names = list(FORMS)
+    shown += [(names[index % len(names)], word) for index, word in enumerate(made_up_words())]
     # No weight and no plural: a word is only drawn where a scene is about one.
     return [
         Concept(
             key=word_key(name, word),
-            emoji=f'{form.emoji} "{word}"',
-            english=f'{form.english} that says "{word}"',
-            chinese=f'写着"{word}"的{form.chinese}',
-            measure=form.measure,
-            german=f'{form.german} mit dem Wort "{word}"',
-            gender=form.gender,
-            alias=f'{form.english} with the word "{word}"',
+            emoji=f'{FORMS[name].emoji} "{word}"',
+            english=f'{FORMS[name].english} that says "{word}"',
+            chinese=f'写着"{word}"的{FORMS[name].chinese}',
+            measure=FORMS[name].measure,
+            german=f'{FORMS[name].german} mit dem Wort "{word}"',
+            gender=FORMS[name].gender,
+            alias=f'{FORMS[name].english} with the word "{word}"',
             weight=0.0,
         )
-        for word in read_words()
-        for name, form in FORMS.items()
+        for name, word in shown
     ]
 
 

@@ -3,10 +3,11 @@
     python -m sana_training.evaluate_sprint --dataset D --work W --models M --teacher T --student plain=W/plain
         --student adversarial=W/adversarial --output O
 
-asks for what stage ``evaluate`` asks for, in all languages, and writes under ``O``: scores.json (right answers for each
-way of sampling, their ratio to the teacher's, the distance to painted pictures, diversity), answers.jsonl, and contact
-sheets with the ways side by side. Every way gets the same noise for a prompt. The teacher's own four steps say what
-would be there without distillation.
+first looks for good noise levels for the students' steps, with a mixture of prompts and noise of their own; then asks
+for what stage ``evaluate`` asks for, in all languages, and writes under ``O``: scores.json (right answers for each way
+of sampling, their ratio to the teacher's, the distance to painted pictures, diversity), answers.jsonl, words.zip for
+tesseract, and contact sheets with the ways side by side. Every way gets the same noise for a prompt. The teacher's own
+four steps say what would be there without distillation.
 
 Diversity is the mean Euclidean distance between the pictures of one prompt with different seeds, in the space of the
 judge's features, averaged over prompts.
@@ -27,7 +28,8 @@ from .compose import Painter
 from .evaluate import frechet_distance, painted
 from .judge import Judge, small
 from .layers import compile_blocks
-from .questions import Question, drawable_things, mixture, questions
+from .questions import Question, drawable_things, is_right, mixture, questions
+from .reading import save_words, word_questions
 from .sampling import Illustrator, SamplingOptions
 from .scenes import SceneSampler
 from .sheets import PROBES, save_sheet
@@ -35,6 +37,7 @@ from .sprint import GUIDANCE
 from .sprint_sampling import SprintIllustrator
 from .text_states import TextStates
 from .transformer_files import load_transformer
+from .trigflow import INTERMEDIATE_ANGLE, LAST_ANGLE, consistency_angles
 from .vae import load_autoencoder, replace_decoder
 from .waiting import wait_for
 
@@ -42,6 +45,21 @@ _TEACHER_STEPS = (20, 4)
 _STUDENT_STEPS = (1, 2, 3, 4)
 # Ways that are shown beside each other, and whose diversity is measured.
 _SHOWN_STEPS = (1, 2, 4)
+# Noise levels to choose from; the first are those of SanaSprintPipeline, and SANA-Sprint's own for four steps are there.
+_SCHEDULES = {
+    2: ((LAST_ANGLE, INTERMEDIATE_ANGLE), (LAST_ANGLE, 1.1), (LAST_ANGLE, 1.2), (LAST_ANGLE, 1.4)),
+    3: (tuple(consistency_angles(3)[:-1]), (LAST_ANGLE, 1.3, 0.8), (LAST_ANGLE, 1.4, 1.1), (LAST_ANGLE, 1.2, 0.6)),
+    4: (
+        tuple(consistency_angles(4)[:-1]),
+        (LAST_ANGLE, 1.3, 1.1, 0.6),
+        (LAST_ANGLE, 1.4, 1.2, 0.8),
+        (LAST_ANGLE, 1.45, 1.3, 1.0),
+        (LAST_ANGLE, 1.2, 0.8, 0.4),
+    ),
+}
+_SCHEDULE_PROMPTS = 256
+_SCHEDULE_SEED = 1
+_WORD_STEPS = (2, 4)
 _DIVERSITY_PROMPTS = 32
 _DIVERSITY_SEEDS = 6
 _SHEET_PROMPTS = 36
@@ -54,6 +72,8 @@ class Way:
     model: str
     steps: int
     illustrator: Illustrator
+    # Noise levels of its steps; without them the usual ones.
+    angles: tuple[float, ...] = ()
 
     @property
     def name(self) -> str:
@@ -93,6 +113,10 @@ def evaluate_sprint(options: SprintEvaluationOptions) -> None:
     painter = Painter(options.work / "sprites.npy", world.table.recolourings, options.device)
     builder = SceneSampler(world.catalogue, world.table, respect_holdouts=False)
     scores = Scores(options.output, {"guidance": options.guidance, "seeds": 1, "batch": options.batch})
+    asked = [question for group in groups for question in mixture(group, _SCHEDULE_PROMPTS // len(groups))]
+    ways = [_with_best_angles(way, judge, asked, options, scores) for way in ways]
+    print(f"noise levels chosen after {time.monotonic() - started:.0f} s", flush=True)
+    _save_words(ways, word_questions(world.catalogue, world.table, options.limit), options)
     for group in groups:
         language = group[0].language
         alone = [index for index, question in enumerate(group) if question.kind == "single"]
@@ -110,6 +134,33 @@ def evaluate_sprint(options: SprintEvaluationOptions) -> None:
             print(f"no time left for the diversity in {language}", flush=True)
         else:
             scores.note("diversity", _diversities(ways, judge, group, options))
+
+
+def _with_best_angles(
+    way: Way, judge: Judge, asked: list[Question], options: SprintEvaluationOptions, scores: Scores
+) -> Way:
+    """The same way with the noise levels that give the most right answers; the usual ones where others are no better."""
+    if way.model == "teacher" or way.steps not in _SCHEDULES:
+        return way
+    tried = [replace(way, angles=angles) for angles in _SCHEDULES[way.steps]]
+    found = []
+    for one in tried:
+        seen = judge.look(_draw(one, asked, options, _SCHEDULE_SEED))
+        right = [is_right(question.scene, answer) for question, answer in zip(asked, seen, strict=True)]
+        found.append(sum(right) / len(right))
+        scores.note("schedules", {f"{way.name}, {[round(angle, 3) for angle in one.angles]}": round(found[-1], 4)})
+    return tried[found.index(max(found))]
+
+
+def _save_words(ways: list[Way], asked: list[Question], options: SprintEvaluationOptions) -> None:
+    students = [way for way in ways if way.model != "teacher" and way.steps in _WORD_STEPS]
+    sampling = SamplingOptions(options.guidance, batch=options.batch)
+    prompts = [question.prompt for question in asked]
+    drawn = {
+        way.name: way.illustrator.draw(prompts, replace(sampling, steps=way.steps, angles=way.angles))
+        for way in students
+    }
+    save_words(options.output / "words.zip", asked, drawn)
 
 
 def right_answers(answers: list[dict]) -> dict[str, dict[str, float]]:
@@ -154,7 +205,7 @@ def _diversities(
 
 
 def _draw(way: Way, group: list[Question], options: SprintEvaluationOptions, seed: int = 0) -> torch.Tensor:
-    sampling = SamplingOptions(options.guidance, way.steps, seed=seed, batch=options.batch)
+    sampling = SamplingOptions(options.guidance, way.steps, seed=seed, batch=options.batch, angles=way.angles)
     return way.illustrator.draw([question.prompt for question in group], sampling, small)
 
 

@@ -1,9 +1,11 @@
 """Short words on signs, labels and speech bubbles, drawn with freely licensed fonts in capital letters.
 
 Prompts reach the text encoder in lower case, so whether capitals are meant is not known: pictures always show them.
+Letters are set at one pitch, so that a letter's place follows from its number and the length of the word alone.
 """
 
 import importlib.util
+import random
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from .spelling import MAX_LETTERS
+
 LETTERING_SET = "lettering"
-MAX_LETTERS = 8
 # Colours that a board can be moved to and that white letters can be read on.
 BOARD_COLOURS = ("red", "green", "blue", "purple", "teal", "orange", "brown", "pink")
 # Package and file of each font: Apache-2.0, OFL-1.1, OFL-1.1 (see models/ATTRIBUTION.md).
@@ -29,6 +32,11 @@ _WHITE, _DARK, _GRAY = (252, 252, 250), (38, 40, 48), (150, 154, 162)
 _WOOD = (140, 95, 60)
 _PAPER = (255, 236, 150)
 _WORDS = Path(__file__).parent / "names" / "words.txt"
+# From one letter to the next, in units of the font's size.
+_PITCH = 0.82
+_MADE_UP = 1600
+# How many of a hundred letters of English text are an a, a b and so on, in whole numbers of at least one.
+_FREQUENCIES = (8, 1, 3, 4, 13, 2, 2, 6, 7, 1, 1, 4, 2, 7, 8, 2, 1, 6, 6, 9, 3, 1, 2, 1, 2, 1)
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,21 @@ FORMS = {
 def read_words() -> list[str]:
     """Every word, in lower case, of at most MAX_LETTERS letters."""
     return _WORDS.read_text(encoding="utf-8").split()
+
+
+def made_up_words() -> list[str]:
+    """Letters in any order, 2 to MAX_LETTERS of them and none of ``read_words``: spelling is learned from these."""
+    rng = random.Random(2026)
+    # Rare letters come more often than in a text, because they are as hard to draw.
+    weights = [share**0.5 for share in _FREQUENCIES]
+    letters = [chr(ord("a") + index) for index in range(len(weights))]
+    found: dict[str, None] = {}
+    known = set(read_words())
+    while len(found) < _MADE_UP:
+        word = "".join(rng.choices(letters, weights, k=rng.randint(2, MAX_LETTERS)))
+        if word not in known:
+            found[word] = None
+    return list(found)
 
 
 def word_key(form: str, word: str) -> str:
@@ -110,9 +133,12 @@ def _write(pen: ImageDraw.ImageDraw, box: tuple[int, int, int, int], text: str, 
     """As large as fits into the box with some air, in its middle."""
     left, top, right, bottom = box
     size = 200
-    spread = _font(font, size).getbbox(text)
-    scale = min(0.86 * (right - left) / (spread[2] - spread[0]), 0.56 * (bottom - top) / (spread[3] - spread[1]))
-    pen.text(((left + right) / 2, (top + bottom) / 2), text, ink, _font(font, int(size * scale)), anchor="mm")
+    capital = _font(font, size).getbbox("H", anchor="ls")
+    scale = min(0.86 * (right - left) / (len(text) * _PITCH * size), 0.56 * (bottom - top) / -capital[1])
+    pitch = scale * _PITCH * size
+    begin, foot = (left + right - len(text) * pitch) / 2, (top + bottom - scale * capital[1]) / 2
+    for place, letter in enumerate(text):
+        pen.text((begin + (place + 0.5) * pitch, foot), letter, ink, _font(font, int(size * scale)), anchor="ms")
 
 
 @cache

@@ -25,8 +25,10 @@ class Question:
     language: str
     prompt: str
     scene: Scene
-    # Whether the combination (or the name in this language) was kept out of training.
+    # Whether the combination was kept out of training.
     held: bool
+    # Whether a thing's name in this language was.
+    unnamed: bool = False
 
 
 def drawable_things(catalogue: list[Concept], table: SpriteTable) -> tuple[list[int], set[tuple[int, str]]]:
@@ -53,7 +55,9 @@ def questions(
             for scene in scenes[kind][:limit]:
                 if all(subject.concept.speaks(language) for subject in scene.subjects):
                     group.append(
-                        Question(kind, language, plain_caption(scene, language), scene, _held(scene, language))
+                        Question(
+                            kind, language, plain_caption(scene, language), scene, _held(scene), _unnamed(scene, language)
+                        )
                     )
         groups.append(group)
     return groups
@@ -93,10 +97,13 @@ def _scenes(indices: list[int], catalogue: list[Concept], coloured: set[tuple[in
     return scenes
 
 
-def _held(scene: Scene, language: str) -> bool:
+def _unnamed(scene: Scene, language: str) -> bool:
+    return any(splits.held_language(subject.concept.key, language) for subject in scene.subjects)
+
+
+def _held(scene: Scene) -> bool:
     keys = [subject.concept.key for subject in scene.subjects]
-    held = any(splits.held_language(key, language) for key in keys)
-    held |= any(
+    held = any(
         subject.colour and splits.held_colour(subject.concept.key, subject.colour) for subject in scene.subjects
     )
     held |= any(splits.held_count(subject.concept.key, subject.count) for subject in scene.subjects)

@@ -26,7 +26,7 @@ from PIL import Image
 from . import splits
 from .captions import plain_caption
 from .catalogue import LANGUAGES, Concept
-from .lettering import word_of
+from .lettering import read_words, word_of
 from .questions import Question
 from .scenes import Scene, SpriteTable, Subject
 
@@ -44,7 +44,8 @@ _MARGIN = 24
 
 def word_questions(catalogue: list[Concept], table: SpriteTable, limit: int | None = None) -> list[Question]:
     """Words in every language: 40 that were shown in training, and 12 that were never shown on this or on anything."""
-    words = [index for index, concept in enumerate(catalogue) if word_of(concept.key)]
+    known = set(read_words())
+    words = [index for index, concept in enumerate(catalogue) if word_of(concept.key) in known]
     words = [index for index in words if table.drawings(catalogue[index], None, None)]
     questions = []
     for language in LANGUAGES:

@@ -24,6 +24,8 @@ class SamplingOptions:
     batch: int = 128
     # Order of the solver: 2 is Flow-DPM-Solver++, 1 is Euler (of which the former is the same at order one).
     order: int = 2
+    # Noise levels of a few-step model's steps, as angles; without them those of SanaSprintPipeline.
+    angles: tuple[float, ...] = ()
 
 
 class Illustrator:

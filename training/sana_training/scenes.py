@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from . import layouts, splits
 from .catalogue import Concept
-from .lettering import BOARD_COLOURS, LETTERING_SET, word_of
+from .lettering import BOARD_COLOURS, LETTERING_SET, read_words, word_of
 
 _Choice = TypeVar("_Choice")
 
@@ -65,15 +65,15 @@ BACKGROUNDS = (
 COLOURED_BACKGROUNDS = ("plain", "gradient", "stripes", "dots")
 
 _KIND_SHARES = {
-    "single": 0.26,
-    "colour": 0.09,
+    "single": 0.20,
+    "colour": 0.08,
     "count": 0.16,
-    "two": 0.08,
-    # Comes in pairs, so that about 15 % of the scenes are relations.
-    "relation": 0.08,
-    "two_coloured": 0.11,
-    "several": 0.15,
-    "word": 0.07,
+    "two": 0.06,
+    # Comes in pairs, so that about 13 % of the scenes are relations.
+    "relation": 0.07,
+    "two_coloured": 0.10,
+    "several": 0.12,
+    "word": 0.24,
 }
 _STYLE_SHARES = {
     None: 0.36,
@@ -106,8 +106,9 @@ _BACKGROUND_SHARES = {
 _COUNT_SHARES = {2: 0.20, 3: 0.20, 4: 0.18, 5: 0.22, 6: 0.20}
 _COLOURED_COUNT_SHARE = 0.25
 _TECHNICAL_SHARE = 0.12
+_MADE_UP_SHARE = 0.6
 # A word alone, or a thing beside it; the word must be short there, because the board is smaller.
-_WORD_ALONE_SHARE = 0.75
+_WORD_ALONE_SHARE = 0.8
 _LETTERS_BESIDE = 5
 
 _ATTEMPTS = 50
@@ -201,7 +202,10 @@ class SceneSampler:
         self._everyday = [index for index in countable if catalogue[index].emoji]
         # Everyday objects that there are icons of, too, are drawn often enough.
         self._technical = [index for index in countable if not catalogue[index].emoji]
-        self._words = [index for index in drawn if word_of(catalogue[index].key)]
+        known = set(read_words())
+        words = [index for index in drawn if word_of(catalogue[index].key)]
+        self._words = [index for index in words if word_of(catalogue[index].key) in known]
+        self._made_up = [index for index in words if word_of(catalogue[index].key) not in known]
         self._any = drawn
         self._any_weights = list(itertools.accumulate(catalogue[index].weight for index in drawn))
 
@@ -261,7 +265,7 @@ class SceneSampler:
     def _with_word(self, rng: random.Random) -> Scene | None:
         if not self._words:
             return None
-        index = rng.choice(self._words)
+        index = rng.choice(self._made_up if self._made_up and rng.random() < _MADE_UP_SHARE else self._words)
         key = self._catalogue[index].key
         colour = rng.choice(BOARD_COLOURS) if rng.random() < 0.4 else None
         subjects = (Subject(self._catalogue[index], index, colour),)

@@ -1,26 +1,25 @@
 """Stage ``sprint``: distils a transformer into one that needs one to four steps and no second pass for guidance.
 
-    python -m sana_training.sprint --work W --models M --teacher T --name consistency --seconds 900 --until 600
-    python -m sana_training.sprint ... --name plain --begin consistency --seconds 900
-    python -m sana_training.sprint ... --name adversarial --begin consistency --seconds 900 --adversarial 0.5
+    python -m sana_training.sprint --work W --models M --teacher T --name student --seconds 900 --adversarial 0.5
+    python -m sana_training.sprint ... --start EARLIER_STUDENT --start-teacher ITS_TEACHER
 
 reads the caches of stage ``cache`` and writes ``W/NAME/`` (averaged weights in int8 rows, config.json, log.json), every
 few minutes, at the end, and when it is asked to end (SIGTERM); ``W/NAME-state.pt`` lets an interrupted run go on.
-``--until`` ends a run early with its learning rate still high, ``--begin`` goes on from there under another name, so
-that two ways on can be compared.
+``--start`` goes on from an earlier student, to which is added what the teacher has learned since.
 
 Follows SANA-Sprint (Chen et al., 2025): the teacher in the coordinates of TrigFlow (``trigflow.py``), continuous-time
 consistency (``consistency.py``), adversarial heads on the teacher's features (``adversary.py``). Changed: the time
 embedding is fitted, not fine-tuned, and the teacher not at all (``student.py``); the tangent's warm-up and the learning
 rate go by the clock, because a run has minutes; while the warm-up is zero the tangent is not computed; the guidance
-scale is drawn from a range, not from three values; Muon as in stage ``transformer``, in place of CAME; noise levels
-are balanced by a log-variance that has the angle alone for its input. Value and tangent are one pass
+scale is drawn from a range, not from three values; the adversarial part comes in when most of the time is over; Muon as
+in stage ``transformer``, in place of CAME; noise levels are balanced by a log-variance that has the angle alone for its
+input. Value and tangent are one pass
 (``tangent.py``), in bfloat16, with sCM's arrangement of the tangent, which was made for half precision.
 """
 
 import argparse
+import copy
 import json
-import math
 import os
 import signal
 import time
@@ -39,7 +38,7 @@ from .layers import DEPTHWISE, compile_blocks
 from .muon import Muon
 from .prompts import PROMPT_TOKENS
 from .sampling import SamplingOptions
-from .student import GUIDANCE_LIMIT, Student, make_student
+from .student import GUIDANCE_LIMIT, Student, go_on_from, make_student
 from .text_states import STATE_WIDTH
 from .training_data import TrainingData, batch_of, load_data, text_statistics, weigh_captions
 from .transformer_files import load_transformer, save_transformer
@@ -62,7 +61,8 @@ _FINAL_RATE = 0.02
 _EMA = 0.998
 # Every so many steps another shape than 512 pixels square.
 _OTHER_SHAPES_EVERY = 6
-# The adversarial part works on so much of a batch, and so often from noise alone.
+# The adversarial part comes in after this share of the time, works on so much of a batch, and so often from noise alone.
+_ADVERSARIAL_FROM = 0.6
 _ADVERSARIAL_SHARE = 0.5
 _LAST_ANGLE_SHARE = 0.5
 _LOG_EVERY = 100
@@ -82,17 +82,24 @@ class SprintOptions:
     teacher: Path
     name: str
     seconds: float
-    begin: str | None = None
-    until: float = math.inf
+    # An earlier student, and the teacher that it was distilled from.
+    start: Path | None = None
+    start_teacher: Path | None = None
     batch: int = 256
-    rate: float = 3e-4
+    rate: float = 1.5e-4
     adversarial: float = 0.0
     depthwise: str = "shift"
     device: str = "cpu"
     compile: bool = False
     save_every: float = 120
     seed: int = 1
+    cached: Path | None = None
     when: Path | None = None
+
+    def __post_init__(self) -> None:
+        """SystemExit for a student without its teacher, or the other way round."""
+        if (self.start is None) != (self.start_teacher is None):
+            raise SystemExit("--start needs --start-teacher, and the other way round")
 
 
 def distil(options: SprintOptions) -> None:
@@ -104,15 +111,13 @@ def distil(options: SprintOptions) -> None:
     if options.compile:
         _compile_shapes(options)
         print(f"compiled after {time.monotonic() - started:.0f} s", flush=True)
+    wait_for(options.cached, _PATIENCE)
     data = load_data(options.work, options.models, options.device, _SCENES)
     weigh_captions(data)
     print(f"data ready after {time.monotonic() - started:.0f} s", flush=True)
-    if options.begin is None:
-        # The teacher is not there before.
-        wait_for(options.when, _PATIENCE)
+    # The teacher is not there before.
+    wait_for(options.when, _PATIENCE)
     run = SprintRun(options, data)
-    if options.begin is not None:
-        wait_for(options.when, _PATIENCE)
     run.resume()
     # Whoever ends the run keeps what it has learned.
     signal.signal(signal.SIGTERM, run.stop)
@@ -128,10 +133,12 @@ def _models(
     fitted together.
     """
     teacher, integers = load_transformer(options.teacher, options.device, options.depthwise)
-    students = []
-    for _ in range(2):
-        transformer, error = make_student(teacher, options.depthwise)
-        students.append(Student(transformer.to(options.device), mean, deviation))
+    made, error = make_student(teacher, options.depthwise)
+    if options.start is not None and options.start_teacher is not None:
+        earlier, _ = load_transformer(options.start, "cpu", options.depthwise)
+        its_teacher, _ = load_transformer(options.start_teacher, "cpu", options.depthwise)
+        go_on_from(made, earlier, make_student(its_teacher, options.depthwise)[0])
+    students = [Student(copy.deepcopy(made).to(options.device), mean, deviation) for _ in range(2)]
     print(f"time embedding refitted with a relative error of {error:.1e}", flush=True)
     if options.compile:
         for transformer in (teacher, *(student.transformer for student in students)):
@@ -145,7 +152,7 @@ def _compile_shapes(options: SprintOptions) -> None:
 
     The teacher may not be there yet; the checkpoint's own transformer has the same shape.
     """
-    options = replace(options, teacher=options.models / "transformer")
+    options = replace(options, teacher=options.models / "transformer", start=None, start_teacher=None)
     plain = (torch.zeros(STATE_WIDTH, device=options.device), torch.ones(STATE_WIDTH, device=options.device))
     teacher, student, averaged, _ = _models(options, *plain)
     guided = GuidedTeacher(teacher, torch.zeros(1, PROMPT_TOKENS, STATE_WIDTH, device=options.device))
@@ -203,21 +210,16 @@ class SprintRun:
         self._stopped = True
 
     def resume(self) -> None:
-        """Continues an interrupted run of the same name, or what ``begin`` names."""
-        own, earlier = self._state_path(self._options.name), None
-        if self._options.begin is not None:
-            earlier = self._state_path(self._options.begin)
-            if not earlier.exists():
-                raise SystemExit(f"{earlier}: does not exist; stage sprint writes it")
-        path = own if own.exists() else earlier
-        if path is None:
+        """Continues an interrupted run of the same name."""
+        path = self._state_path()
+        if not path.exists():
             return
         state = torch.load(path, map_location=self._options.device, weights_only=True)
         self._model.load_state_dict(state["model"])
         self._averaged.load_state_dict(state["averaged"])
         self._log_variance.load_state_dict(state["log_variance"])
         self._optimiser.load(state["optimiser"])
-        if self._adversary is not None and state["adversary"] is not None:
+        if self._adversary is not None:
             self._adversary.load(state["adversary"])
         self._step, self._spent, self._log = state["step"], state["spent"], state["log"]
         # A resumed run must not see the same batches again.
@@ -225,15 +227,14 @@ class SprintRun:
         print(f"resumed {path.name} at step {self._step}", flush=True)
 
     def run(self) -> None:
-        """Steps until ``seconds`` of training are spent, or ``until`` of them."""
+        """Steps until ``seconds`` of training are spent."""
         options = self._options
-        end = min(options.seconds, options.until)
         found: dict[str, list[torch.Tensor]] = defaultdict(list)
         if not self._log:
             self._record(found, 0.0)
         began = last_save = last_log = time.monotonic()
         before = self._spent
-        while self._spent < end and not self._stopped:
+        while self._spent < options.seconds and not self._stopped:
             for name, value in self._train_step(self._spent / options.seconds).items():
                 found[name].append(value)
             self._step += 1
@@ -253,7 +254,8 @@ class SprintRun:
         self._record(found, 0.0)
         self._save()
         if self._stopped:
-            raise SystemExit(f"stopped at {self._spent:.0f} s of {end:.0f}; the same command goes on from there")
+            message = f"stopped at {self._spent:.0f} s of {options.seconds:.0f}"
+            raise SystemExit(f"{message}; the same command goes on from there")
 
     def _train_step(self, progress: float) -> dict[str, torch.Tensor]:
         options = self._options
@@ -262,7 +264,7 @@ class SprintRun:
         angle = log_normal_angles(len(batch.latents), _ANGLE_MEAN, _ANGLE_DEVIATION, options.device)
         sample = noised(batch.latents, torch.randn_like(batch.latents), angle)
         target = self._teacher.velocity(sample, angle, batch)
-        warmth = min(1.0, max(0.0, (progress - _TANGENT_FROM) / (_TANGENT_FULL - _TANGENT_FROM)))
+        warmth = self._warmth(progress)
         inputs = (batch.states, batch.mask.float(), angle, batch.guidance)
         with autocast(options.device):
             if warmth == 0:
@@ -275,7 +277,8 @@ class SprintRun:
             "direction_norm": torch.nan_to_num(norms, posinf=0.0).mean(),
             "left_out": (~torch.isfinite(norms)).float().mean(),
         }
-        if self._adversary is not None and batch.latents.shape[2:] == next(iter(SHAPES)):
+        square = batch.latents.shape[2:] == next(iter(SHAPES))
+        if self._adversary is not None and square and progress >= _ADVERSARIAL_FROM:
             student_loss, heads_loss = _adversarial_loss(self._model, self._adversary, batch)
             loss = loss + options.adversarial * student_loss
             found |= {"student_adversarial_loss": student_loss.detach(), "heads_loss": heads_loss}
@@ -287,6 +290,12 @@ class SprintRun:
                 list(self._averaged.parameters()), [value.detach() for value in self._model.parameters()], 1 - decay
             )
         return found
+
+    def _warmth(self, progress: float) -> float:
+        # An earlier student is consistent already.
+        if self._options.start is not None:
+            return 1.0
+        return min(1.0, max(0.0, (progress - _TANGENT_FROM) / (_TANGENT_FULL - _TANGENT_FROM)))
 
     def _draw(self) -> Batch:
         options, data = self._options, self._data
@@ -322,8 +331,8 @@ class SprintRun:
         self._log.append(entry)
         print(json.dumps(entry), flush=True)
 
-    def _state_path(self, name: str) -> Path:
-        return self._options.work / f"{name}-state.pt"
+    def _state_path(self) -> Path:
+        return self._options.work / f"{self._options.name}-state.pt"
 
     def _save(self) -> None:
         options = self._options
@@ -339,7 +348,7 @@ class SprintRun:
         }
         partial = options.work / f"{options.name}-state.partial"
         torch.save(state, partial)
-        os.replace(partial, self._state_path(options.name))
+        os.replace(partial, self._state_path())
         folder = options.work / options.name
         config = json.loads((options.teacher / "config.json").read_text()) | {"guidance_embeds": True}
         save_transformer(folder, self._averaged.folded(), self._integers, config)
@@ -369,19 +378,18 @@ def main() -> None:
     parser.add_argument("--teacher", type=Path, required=True, help="transformer folder in int8 rows")
     parser.add_argument("--name", required=True, help="of the run and of its results in --work")
     parser.add_argument("--seconds", type=float, required=True, help="training time, which the learning rate goes by")
-    parser.add_argument("--until", type=float, default=math.inf, help="stop after so much of the time")
-    parser.add_argument("--begin", help="name of the run whose state to go on from")
+    parser.add_argument("--start", type=Path, help="earlier student in int8 rows to go on from")
+    parser.add_argument("--start-teacher", type=Path, help="the teacher of --start")
     parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--rate", type=float, default=3e-4)
+    parser.add_argument("--rate", type=float, default=1.5e-4)
     parser.add_argument("--adversarial", type=float, default=0.0, help="weight of that loss; 0.5 in the paper")
     parser.add_argument("--depthwise", choices=sorted(DEPTHWISE), default="shift")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=torch.cuda.is_available())
     parser.add_argument("--save-every", type=float, default=120)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--when", type=Path, help="prepare, then wait for this file: the teacher's end, or with --begin that run's"
-    )
+    parser.add_argument("--cached", type=Path, help="compile, then wait for this file (the last cache) before reading")
+    parser.add_argument("--when", type=Path, help="read the caches, then wait for this file (the teacher's end)")
     distil(SprintOptions(**vars(parser.parse_args())))
 
 

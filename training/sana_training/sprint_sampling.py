@@ -44,7 +44,7 @@ def consistency_denoise(
     """Clean latents from noise ``[n, 32, h, w]``: answer, put new noise on the answer, and so on."""
     number, device = len(noise), noise.device
     guidance = torch.full((number,), options.guidance, device=device)
-    angles = consistency_angles(options.steps)
+    angles = [*options.angles, 0.0] if options.angles else consistency_angles(options.steps)
     sample = clean = noise
     for angle, following in itertools.pairwise(angles):
         with torch.autocast(device.type, torch.bfloat16, enabled=noise.is_cuda):

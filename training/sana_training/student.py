@@ -115,6 +115,14 @@ def make_student(teacher: SanaTransformer2DModel, depthwise: str) -> tuple[SanaT
     return prepared(student, depthwise), error
 
 
+@torch.no_grad()
+def go_on_from(made: nn.Module, earlier: nn.Module, made_earlier: nn.Module) -> None:
+    """Adds to ``made`` what distillation had taught ``earlier``, which began as ``made_earlier``, in place."""
+    learned, began = earlier.state_dict(), made_earlier.state_dict()
+    for name, value in made.state_dict().items():
+        value += (learned[name] - began[name]).to(value.device)
+
+
 def prepared(student: SanaTransformer2DModel, depthwise: str) -> SanaTransformer2DModel:
     """Exchanges the layers and blocks that training needs, in place."""
     return use_tangent_blocks(use_fast_layers(student, depthwise))

@@ -1,11 +1,13 @@
 """Stage ``transformer``: flow matching on cached latents, resumed from a finished checkpoint.
 
     python -m sana_training.transformer --work W --models M --start TRANSFORMER_DIR --seconds 900
+    torchrun --nproc-per-node 2 -m sana_training.transformer ...
 
 reads the caches of stage ``cache``, learns which wordings fit their pictures (scorer.py), and writes ``W/transformer/``
 (the averaged weights in int8 rows, with config.json and log.json), every few minutes and at the end.
 ``W/training-state.pt`` lets an interrupted run go on.
-The optimiser starts cold, so its learning rate rises over the first WARM_UP steps.
+The optimiser starts cold, so its learning rate rises over the first WARM_UP steps. With torchrun each accelerator has
+a process with a batch of its own, and the gradients are averaged.
 """
 
 import argparse
@@ -22,6 +24,7 @@ from .flow_matching import flow_loss, shifted, validation_loss
 from .layers import DEPTHWISE, compile_blocks
 from .muon import Muon
 from .prompts import PROMPT_TOKENS
+from .ranks import Ranks, join_ranks, leave_ranks
 from .standardised_text import StandardisedText
 from .text_states import STATE_WIDTH
 from .training_data import LANGUAGE_SHARES, TrainingData, batch_of, load_data, text_statistics, weigh_captions
@@ -37,6 +40,8 @@ _OTHER_SHAPES_SHARE = 0.2
 _CONSTANT_SHARE = 0.35
 _FINAL_RATE = 0.02
 _LOG_EVERY = 250
+# Every so many steps the clock is read, when the device has caught up.
+_CLOCK_EVERY = 10
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class TrainingOptions:
     models: Path
     start: Path
     seconds: float
+    # Of each accelerator.
     batch: int
     rate: float
     depthwise: str
@@ -66,6 +72,7 @@ def train(options: TrainingOptions) -> None:
     torch.backends.cudnn.benchmark = True
     torch.set_float32_matmul_precision("high")
     started = time.monotonic()
+    ranks = join_ranks(options.device)
     if options.when is not None:
         compile_shapes(options)
         print(f"compiled after {time.monotonic() - started:.0f} s", flush=True)
@@ -73,12 +80,13 @@ def train(options: TrainingOptions) -> None:
     data = load_data(options.work, options.models, options.device)
     weigh_captions(data, options.languages, options.scored)
     print(f"data ready after {time.monotonic() - started:.0f} s", flush=True)
-    run = prepare_run(options, data)
+    run = prepare_run(options, data, ranks)
     run.resume()
     run.run()
+    leave_ranks()
 
 
-def prepare_run(options: TrainingOptions, data: TrainingData) -> "TrainingRun":
+def prepare_run(options: TrainingOptions, data: TrainingData, ranks: Ranks = Ranks(0, 1)) -> "TrainingRun":
     """Loads the model twice, to train and to average."""
     mean, deviation = text_statistics(data)
     transformer, integers = load_transformer(options.start, options.device, options.depthwise)
@@ -88,7 +96,7 @@ def prepare_run(options: TrainingOptions, data: TrainingData) -> "TrainingRun":
     if options.device == "cuda":
         compile_blocks(model.transformer)
         compile_blocks(averaged.transformer)
-    return TrainingRun(options, data, model, averaged, integers)
+    return TrainingRun(options, data, ranks, model, averaged, integers)
 
 
 def compile_shapes(options: TrainingOptions) -> None:
@@ -118,12 +126,14 @@ class TrainingRun:
         self,
         options: TrainingOptions,
         data: TrainingData,
+        ranks: Ranks,
         model: StandardisedText,
         averaged: StandardisedText,
         integers: set[str],
     ) -> None:
         self._options = options
         self._data = data
+        self._ranks = ranks
         self._model = model
         self._averaged = averaged
         self._integers = integers
@@ -159,6 +169,8 @@ class TrainingRun:
     def learn(self) -> None:
         """Steps until ``seconds`` of training are spent, or ``steps`` are made."""
         options = self._options
+        # No two processes draw the same batches.
+        torch.manual_seed(options.seed + 1000 * self._ranks.index + self._step)
         self._record(None, 0.0)
         total = torch.zeros((), device=options.device)
         counted = 0
@@ -169,13 +181,15 @@ class TrainingRun:
             total += self._train_step(progress)
             counted += 1
             self._step += 1
-            if self._step % 10 == 0 and options.device == "cuda":
-                # The clock must not run ahead of the device.
+            if self._step % _CLOCK_EVERY:
+                continue
+            # The clock must not run ahead of the device.
+            if options.device == "cuda":
                 torch.cuda.synchronize()
             now = time.monotonic()
-            self._spent = before + now - began
+            self._spent = self._ranks.agreed(before + now - began, options.device)
             if counted == _LOG_EVERY:
-                self._record(total.item() / counted, self._samples / (now - last_log))
+                self._record(total.item() / counted, self._samples * self._ranks.number / (now - last_log))
                 total.zero_()
                 counted, self._samples, last_log = 0, 0, now
             if now - last_save > options.save_every:
@@ -198,6 +212,7 @@ class TrainingRun:
         index = torch.sigmoid(torch.randn(batch, device=latents.device))
         loss = flow_loss(self._model, latents, states, mask, shifted(index))
         loss.backward()
+        self._ranks.average_gradients(self._model.transformer.parameters())
         self._optimiser.step(self._rate(progress))
         with torch.no_grad():
             decay = min(_EMA, (self._step + 1) / (self._step + 20))
@@ -219,6 +234,8 @@ class TrainingRun:
         return self._options.rate * warm * max(_FINAL_RATE, decay)
 
     def _record(self, loss: float | None, speed: float) -> None:
+        if not self._ranks.first:
+            return
         validation = validation_loss(self._averaged, self._data.validation)
         entry = {
             "step": self._step,
@@ -231,6 +248,8 @@ class TrainingRun:
         print(json.dumps(entry), flush=True)
 
     def _save(self) -> None:
+        if not self._ranks.first:
+            return
         options = self._options
         state = {
             "model": self._model.state_dict(),

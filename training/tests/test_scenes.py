@@ -1,8 +1,11 @@
 """Scenes and captions: what is held out never appears, and words agree with the picture."""
 
 import itertools
+import json
 import random
+import string
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import toy_world
@@ -11,9 +14,10 @@ from sana_training import questions, scenes, splits
 from sana_training.cache import load_world
 from sana_training.captions import caption, plain_caption, speakable
 from sana_training.catalogue import LANGUAGES
-from sana_training.lettering import MAX_LETTERS, read_words, word_key, word_of
+from sana_training.lettering import made_up_words, read_words, word_key, word_of
 from sana_training.phrases import RELATIONS_EN
 from sana_training.scenes import KINDS, OPPOSITE, Scene, SceneSampler, Subject
+from sana_training.spelling import MAX_LETTERS, spelled
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +138,22 @@ def test_words_in_four_languages(sampler):
     assert plain_caption(scene, "zh") == '一只狐狸和一块红色的写着"open"的牌子'
     assert plain_caption(scene, "de") == 'ein fuchs und ein rotes schild mit dem wort "open"'
     assert plain_caption(scene, "emoji") == '🦊🟥🪧 "open"'
+
+
+def test_quoted_words_are_spelled_out_before_they_become_tokens():
+    examples = json.loads((Path(__file__).parents[2] / "test" / "golden" / "spelled-words.json").read_text())
+    assert len(examples) > 10
+    for example in examples:
+        assert spelled(example["prompt"]) == example["spelled"]
+
+
+def test_made_up_words_have_all_letters_in_all_places():
+    made_up = made_up_words()
+    assert not set(made_up) & set(read_words())
+    assert len(set(made_up)) == len(made_up)
+    assert {(place, letter) for word in made_up for place, letter in enumerate(word)} == {
+        (place, letter) for place in range(MAX_LETTERS) for letter in string.ascii_lowercase
+    }
 
 
 def test_every_word_is_short_and_plain():
