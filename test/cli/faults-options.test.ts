@@ -79,6 +79,8 @@ const PATHS: readonly Refusal[] = [
   { args: ["decode", "--model", "", "--latents", "x", ...TARGET], names: /--model/ },
   { args: ["encode", "--model", "", ...IMAGE, ...TARGET], names: /--model/ },
   { args: ["tokenize", "--tokenizer", "", "--text", "a"], names: /--tokenizer/ },
+  { args: ["tokenize", "--model", "", "--text", "a"], names: /--model/ },
+  { args: ["tokenize", ...MODEL, "--tokenizer", "x", "--text", "a"], names: /--model.*--tokenizer/ },
   { args: ["inspect", ""], names: /path/ },
   ...generate("--output", [""]),
   ...generate("--latents", [""]),

@@ -26,6 +26,17 @@ describe("words in quotes", { concurrency: 2 }, () => {
       assert.ok(!bytesOf(place, "asked").equals(bytesOf(place, "not-asked")));
     }));
 
+  it("are spelled out by tokenize where it is given such a checkpoint", () =>
+    withWorkplace(async (place) => {
+      const idsOf = async (model: readonly string[], text: string): Promise<unknown> =>
+        jsonOf(await run(place, ["tokenize", ...model, "--text", text, "--json"]))["ids"];
+      const spelled = await idsOf(MODEL, SPELLED);
+      assert.notDeepEqual(await idsOf(MODEL, PROMPT), spelled);
+      assert.deepEqual(await idsOf(askForSpelledWords(place), PROMPT), spelled);
+      // The bundled models have no instruction, so that only the spelling differs from the raw text.
+      assert.deepEqual(await idsOf(["--model", "quality"], PROMPT), await idsOf([], SPELLED));
+    }));
+
   it("are spelled out by generate in both prompts, and kept in the picture as they were written", () =>
     withWorkplace(async (place) => {
       const spelling = askForSpelledWords(place);
