@@ -5,7 +5,7 @@ import * as v from "valibot";
  * package.json tells the same as JSON Schema.
  */
 export const TOOL_DESCRIPTION =
-  "Makes pictures from a text prompt with a diffusion model that runs on the user's own machine, and saves each as a new PNG file in the workspace. Returns, for each picture, JSON with its absolute path, a Markdown image link relative to the workspace folder, seed and size, and the image itself. Takes seconds a picture. The bundled models draw simple subjects (animals, objects, food, scenes) as illustrations and icons from English, Chinese, German or emoji prompts; it cannot write legible text, diagrams or exact layouts. Never overwrites a file.";
+  "Makes pictures from a text prompt with a diffusion model that runs on the user's own machine, and saves each as a new PNG file in the workspace. Returns, for each picture, JSON with its absolute path, a Markdown image link relative to the workspace folder, seed and size, and the image itself. Takes seconds a picture. The bundled models draw simple subjects (animals, objects, food, scenes) as illustrations and icons from English, Chinese, German or emoji prompts. They write a short word that stands in quotes, of at most eight letters, on signs, labels and speech bubbles; they cannot do longer texts, diagrams or exact layouts. Never overwrites a file.";
 
 /**
  * From the workspace folder on, with forward slashes, valid on every system: no part is empty, ends with a dot or a
