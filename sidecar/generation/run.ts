@@ -109,7 +109,14 @@ export async function prepareRun(options: RunOptions, signal: AbortSignal): Prom
     sampling.kind === "sprint"
       ? runSprintPipeline(
           { ...request, stepNoise: latents?.stepNoise ?? null },
-          { ...context, scheduler: createScm({ numInferenceSteps: steps, sigmaData: sampling.config.sigmaData }) },
+          {
+            ...context,
+            scheduler: createScm({
+              numInferenceSteps: steps,
+              sigmaData: sampling.config.sigmaData,
+              angles: defaults.timesteps?.[steps],
+            }),
+          },
         )
       : runSanaPipeline(
           { ...request, negativePrompt },

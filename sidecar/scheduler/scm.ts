@@ -24,18 +24,20 @@ const MAX_TIMESTEP = 1.5708;
 // Two steps have an official middle; every other number of steps is evenly spaced.
 const INTERMEDIATE_TIMESTEP = 1.3;
 
-/** `numInferenceSteps`: 1 … 1000. Source: diffusers scheduling_scm.py with the defaults of the Sprint pipeline. */
+/**
+ * `numInferenceSteps`: 1 … 1000. `angles` replace the schedule of the reference: one in (0, π/2] for each step,
+ * descending, without the 0 at the end. Source: diffusers scheduling_scm.py with the defaults of the Sprint pipeline.
+ */
 export function createScm({
   numInferenceSteps,
   sigmaData,
+  angles,
 }: {
   numInferenceSteps: number;
   sigmaData: number;
+  angles?: readonly number[] | undefined;
 }): ScmScheduler {
-  const timesteps =
-    numInferenceSteps === 2
-      ? Float32Array.of(MAX_TIMESTEP, INTERMEDIATE_TIMESTEP, 0)
-      : evenlyDescending(MAX_TIMESTEP, numInferenceSteps);
+  const timesteps = angles === undefined ? usualTimesteps(numInferenceSteps) : Float32Array.of(...angles, 0);
   return {
     timesteps,
     sigmaData,
@@ -49,6 +51,12 @@ export function createScm({
       return { latents: next, denoised };
     },
   };
+}
+
+function usualTimesteps(numInferenceSteps: number): Float32Array {
+  return numInferenceSteps === 2
+    ? Float32Array.of(MAX_TIMESTEP, INTERMEDIATE_TIMESTEP, 0)
+    : evenlyDescending(MAX_TIMESTEP, numInferenceSteps);
 }
 
 const { fround } = Math;

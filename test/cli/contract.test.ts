@@ -211,6 +211,30 @@ describe("noise from a file", { concurrency: 3 }, () => {
     }));
 });
 
+describe("timesteps of a Sprint checkpoint's own", { concurrency: 3 }, () => {
+  it("decide pictures of that number of steps, and no others", () =>
+    withWorkplace(
+      async (place) => {
+        const draw = async (timesteps: unknown, steps: string, ...more: readonly string[]): Promise<Buffer> => {
+          writeFileSync(join(place.checkpoint, "generation_defaults.json"), JSON.stringify({ timesteps }));
+          const output = ["--steps", steps, "--seed", "1", "--output", "a.png", "--overwrite"];
+          await run(place, ["generate", "a fox", "--model", place.checkpoint, ...TINY_JOB, ...output, ...more]);
+          return bytesOf(place, "a.png");
+        };
+        const usual = await draw(undefined, "2");
+        assert.ok((await draw({ 2: [1.5708, 1.3] }, "2")).equals(usual));
+        assert.ok((await draw({ 1: [1.4], 3: [1.5, 1, 0.5] }, "2")).equals(usual));
+        assert.ok(!(await draw({ 2: [1.5708, 0.7] }, "2")).equals(usual));
+
+        const late = ["--image", goldenInput("pixel-block.png"), "--strength", "0.5"];
+        const start = await draw({ 2: [1.5708, 1.3] }, "2", ...late);
+        assert.ok((await draw({ 2: [1.4, 1.3] }, "2", ...late)).equals(start));
+        assert.ok(!(await draw({ 2: [1.5708, 0.7] }, "2", ...late)).equals(start));
+      },
+      { checkpoint: "sprint" },
+    ));
+});
+
 describe("metadata", { concurrency: 3 }, () => {
   it("gives every parameter back", () =>
     withWorkplace(async (place) => {

@@ -239,6 +239,12 @@ const GENERATION_DEFAULTS: readonly Fault[] = [
   contents(DEFAULTS, "wide as a string", '{"width": "512"}', /generation_defaults\.json.*width/),
   contents(DEFAULTS, "0 steps", '{"numInferenceSteps": 0}', /generation_defaults\.json.*numInferenceSteps/),
   contents(DEFAULTS, "0 tokens", '{"maxSequenceLength": 0}', /generation_defaults\.json.*maxSequenceLength/),
+  contents(
+    DEFAULTS,
+    "with angles for no Sprint",
+    '{"timesteps": {"1": [1.5]}}',
+    /generation_defaults\.json.*timesteps/,
+  ),
   contents(DEFAULTS, "of unknown keys", '{"widht": 512}', /generation_defaults\.json.*widht/),
   contents(DEFAULTS, "without finite guidance", '{"guidanceScale": NaN}', /generation_defaults\.json.*guidanceScale/),
 ];

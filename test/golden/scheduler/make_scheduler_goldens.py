@@ -18,6 +18,8 @@ from diffusers.schedulers import scheduling_scm
 HERE = Path(__file__).parent
 LENGTH = 48  # latents per case
 
+# Angles of a checkpoint's own, without the 0 at the end.
+ANGLES = ((1.5,), (1.5708, 0.9), (1.5708, 1.3, 0.8), (1.5708, 1.3, 1.1, 0.6))
 STEPS = (1, 2, 3, 5, 8, 14, 20, 28, 50, 1000)
 SHIFTS = (1.0, 3.0, 6.0, 2.37)
 
@@ -105,17 +107,24 @@ def scm_cases() -> list[dict]:
                 continue
             scheduler = SCMScheduler(sigma_data=sigma_data)
             scheduler.set_timesteps(steps, intermediate_timesteps=1.3 if steps == 2 else None)
-            scheduler.set_begin_index(0)
-            numbers = Numbers()
-            latents = numbers.draw()
-            denoised = latents
-            for timestep in scheduler.timesteps[:-1]:
-                velocity, noise = numbers.draw(), numbers.draw()
-                scheduling_scm.randn_tensor = lambda *args, noise=noise, **kwargs: noise
-                latents, denoised = scheduler.step(velocity, timestep, latents, return_dict=False)
-            cases.append({"steps": steps, "sigmaData": sigma_data, "timesteps": encoded(scheduler.timesteps),
-                          "latents": encoded(latents), "denoised": encoded(denoised)})
+            cases.append({"steps": steps, "sigmaData": sigma_data, **run_scm(scheduler)})
+    for angles in ANGLES:
+        scheduler = SCMScheduler(sigma_data=0.5)
+        scheduler.set_timesteps(len(angles), timesteps=[*angles, 0.0], max_timesteps=None, intermediate_timesteps=None)
+        cases.append({"steps": len(angles), "sigmaData": 0.5, "angles": angles, **run_scm(scheduler)})
     return cases
+
+
+def run_scm(scheduler: SCMScheduler) -> dict[str, str]:
+    scheduler.set_begin_index(0)
+    numbers = Numbers()
+    latents = numbers.draw()
+    denoised = latents
+    for timestep in scheduler.timesteps[:-1]:
+        velocity, noise = numbers.draw(), numbers.draw()
+        scheduling_scm.randn_tensor = lambda *args, noise=noise, **kwargs: noise
+        latents, denoised = scheduler.step(velocity, timestep, latents, return_dict=False)
+    return {"timesteps": encoded(scheduler.timesteps), "latents": encoded(latents), "denoised": encoded(denoised)}
 
 
 def main() -> None:

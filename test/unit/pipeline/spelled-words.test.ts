@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { openCheckpoint } from "../../../sidecar/checkpoint/diffusers-layout";
 import { readGenerationDefaults } from "../../../sidecar/checkpoint/generation-defaults";
 import { normalizePrompt, tokenizePrompt } from "../../../sidecar/pipeline/prompt-text";
 import { spellQuotedWords } from "../../../sidecar/pipeline/spelled-words";
@@ -56,7 +57,7 @@ describe("spelled words in the tokens of a prompt", async () => {
   });
 
   it("are left alone for a checkpoint whose defaults do not ask for them", async () => {
-    const { spelledWords } = await readGenerationDefaults({ folder: temporaryFolder() });
+    const { spelledWords } = await readGenerationDefaults({ folder: temporaryFolder(), pipeline: "SanaPipeline" });
     const prompt = 'a sign that says "open"';
     assert.deepEqual(tokenIds(prompt, spelledWords), tokenizer.encode(prompt));
     assert.notDeepEqual(tokenIds(prompt, true), tokenizer.encode(prompt));
@@ -64,7 +65,7 @@ describe("spelled words in the tokens of a prompt", async () => {
 
   for (const folder of ["models", "models/sprint"]) {
     it(`are asked for by ${folder}`, async () => {
-      assert.equal((await readGenerationDefaults({ folder })).spelledWords, true);
+      assert.equal((await readGenerationDefaults(await openCheckpoint(folder))).spelledWords, true);
     });
   }
 });

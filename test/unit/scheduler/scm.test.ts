@@ -6,6 +6,8 @@ import { assertRelativeL2, createNumbers, decodeFloats, readCases } from "./gold
 interface Case {
   steps: number;
   sigmaData: number;
+  /** Given to the scheduler in place of its own schedule. */
+  angles?: number[];
   timesteps: string;
   latents: string;
   denoised: string;
@@ -13,9 +15,10 @@ interface Case {
 
 describe("createScm", () => {
   for (const golden of readCases<Case>("scm")) {
-    const { steps, sigmaData } = golden;
-    it(`equals diffusers: ${steps} steps, sigma_data ${sigmaData}`, () => {
-      const scheduler = createScm({ numInferenceSteps: steps, sigmaData });
+    const { steps, sigmaData, angles } = golden;
+    const schedule = angles === undefined ? `${steps} steps` : `the angles ${angles.join(", ")}`;
+    it(`equals diffusers: ${schedule}, sigma_data ${sigmaData}`, () => {
+      const scheduler = createScm({ numInferenceSteps: steps, sigmaData, angles });
       const timesteps = decodeFloats(golden.timesteps);
       assert.equal(scheduler.timesteps.length, timesteps.length);
       // Long schedules of the reference depend on the processor's vector width in their last bit, here 2^-23.
