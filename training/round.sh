@@ -24,11 +24,11 @@ export PYTHONUNBUFFERED=1 OMP_NUM_THREADS=4 TOKENIZERS_PARALLELISM=false
 
 # stage NAME DEVICES MODULE ARGUMENTS…: leaves finished work alone; NAME.ended appears however it ends.
 stage() {
-  local name=$1 devices=$2 launch=()
+  local name=$1 devices=$2 launch=(-m)
   shift 2
-  [[ $devices == *,* ]] && launch=(-m torch.distributed.run --standalone --nproc-per-node=2)
+  [[ $devices == *,* ]] && launch=(-m torch.distributed.run --standalone --nproc-per-node=2 -m --)
   if [ ! -e "$work/$name.done" ]; then
-    CUDA_VISIBLE_DEVICES=$devices python3 "${launch[@]}" -m "sana_training.$@" >>"$work/$name.log" 2>&1 &&
+    CUDA_VISIBLE_DEVICES=$devices python3 "${launch[@]}" "sana_training.$@" >>"$work/$name.log" 2>&1 &&
       touch "$work/$name.done"
     echo "$(date +%T) $name ended" >>"$work/round.log"
   fi

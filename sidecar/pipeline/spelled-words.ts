@@ -2,15 +2,16 @@ const DIGITS = "①②③④⑤⑥⑦⑧";
 
 /** Opening and closing quotes as English, German, French, Swedish, Chinese and keyboards pair them. */
 const PAIRS = ['""', "“”", "„“", "„”", "””", "''", "‘’", "‚‘", "«»", "»«", "「」", "『』"];
-/** They are apostrophes as well, and count as quotes only where no letter or digit stands directly outside of them. */
+/** They are apostrophes as well, and count as quotes only where no Latin letter or digit stands directly outside. */
 const APOSTROPHES = "'’";
+const LATIN = "0-9a-z\u00df-\u024f";
 
 const QUOTED_WORD = new RegExp(PAIRS.map(patternOf).join("|"), "gu");
 
 function patternOf(pair: string): string {
   const [open, close] = [pair[0]!, pair[1]!];
-  const before = APOSTROPHES.includes(open) ? "(?<![\\p{L}\\p{N}])" : "";
-  const after = APOSTROPHES.includes(close) ? "(?![\\p{L}\\p{N}])" : "";
+  const before = APOSTROPHES.includes(open) ? `(?<![${LATIN}])` : "";
+  const after = APOSTROPHES.includes(close) ? `(?![${LATIN}])` : "";
   return `${before}${open}[a-z]{1,${DIGITS.length}}${close}${after}`;
 }
 

@@ -10,13 +10,14 @@ import re
 MAX_LETTERS = 8
 
 _PAIRS = ('""', "“”", "„“", "„”", "””", "''", "‘’", "‚‘", "«»", "»«", "「」", "『』")
-# These are apostrophes, too, unless they stand outside of a word.
+# These are apostrophes, too, where a Latin letter or a digit stands directly outside of them.
 _APOSTROPHES = "'’"
+_LATIN = "0-9a-z\u00df-\u024f"
 
 
 def _pattern(pair: str) -> str:
-    opened = (r"(?<![^\W_])" if pair[0] in _APOSTROPHES else "") + pair[0]
-    closed = pair[1] + (r"(?![^\W_])" if pair[1] in _APOSTROPHES else "")
+    opened = (f"(?<![{_LATIN}])" if pair[0] in _APOSTROPHES else "") + pair[0]
+    closed = pair[1] + (f"(?![{_LATIN}])" if pair[1] in _APOSTROPHES else "")
     return rf"{opened}([a-z]{{1,{MAX_LETTERS}}}){closed}"
 
 

@@ -1,7 +1,7 @@
 """Stage ``transformer``: flow matching on cached latents, resumed from a finished checkpoint.
 
     python -m sana_training.transformer --work W --models M --start TRANSFORMER_DIR --seconds 900
-    torchrun --nproc-per-node 2 -m sana_training.transformer ...
+    torchrun --nproc-per-node 2 -m -- sana_training.transformer ...
 
 reads the caches of stage ``cache``, learns which wordings fit their pictures (scorer.py), and writes ``W/transformer/``
 (the averaged weights in int8 rows, with config.json and log.json), every few minutes and at the end.

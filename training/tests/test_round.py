@@ -9,7 +9,8 @@ import pytest
 
 # Stands for every stage: notes that it was called, and writes what the real one would leave for the next.
 _STAGE = """#!/bin/bash
-[ "$2" = torch.distributed.run ] && shift 4
+# The launcher takes what follows the dashes for a module and its arguments.
+[ "$2" = torch.distributed.run ] && shift 5
 name=${2#sana_training.}
 [[ " $* " == *" --describe "* ]] && name=scenes
 echo "$name" >>"$CALLS"
