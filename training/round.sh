@@ -82,8 +82,9 @@ if [ "$decode" -gt 0 ]; then
     ${DECODER_BATCH:+--batch $DECODER_BATCH} $options
   [ -e "$work/decoder.safetensors" ] && decoder=(--decoder "$work/decoder.safetensors")
 fi
+# Alone on its device: it learns by the clock.
 stage judge "$side" judge --dataset "$dataset" --work "$work" --seconds "$judge" ${JUDGE_BATCH:+--batch $JUDGE_BATCH} \
-  $options &
+  $options
 # evaluate NAME SECONDS BEFORE AFTER OUTPUT
 evaluate() {
   stage "$1" "$side" evaluate --dataset "$dataset" --work "$work" --models "$models" --before "$3" --after "$4" \

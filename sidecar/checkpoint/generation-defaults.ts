@@ -53,7 +53,8 @@ const schema = v.strictObject({
  * pipeline. `name` is what pictures are signed with in place of the folder's name. `sizes` are the [width, height] in
  * pixels that the model was trained for, empty where they are not known. `cpuPrecision` is what the CPU computes with.
  * `timesteps`, of Sprint checkpoints alone: by the number of steps, the angle in radians that each step starts from,
- * descending; other numbers of steps have the reference's. `spelledWords`: the model was trained on prompts whose words in quotes are spelled out (pipeline/spelled-words.ts).
+ * descending; other numbers of steps have the reference's. `spelledWords`: the model was trained on prompts whose words
+ * in quotes are spelled out (pipeline/spelled-words.ts).
  */
 export type GenerationDefaults = Readonly<v.InferOutput<typeof schema>>;
 

@@ -3,7 +3,8 @@
     pip install torch==2.13.0 diffusers==0.42.1 transformers==5.23.0 safetensors tokenizers accelerate
     PYTHONPATH=training python test/golden/make_bundled_golden.py --models models
 
-Settings come from generation_defaults.json, so a later checkpoint needs no change here. expected.safetensors holds
+Settings come from generation_defaults.json, so a later checkpoint needs no change here. diffusers gets the prompts with
+their quoted words spelled out, as the checkpoint has them. expected.safetensors holds
 
     latents                      [1, C, h, w]  unit normal noise that every case starts from
     NAME.input_ids               [tokens]      with <bos>, without padding
@@ -31,6 +32,7 @@ from diffusers import SanaPipeline, SanaSprintPipeline  # noqa: E402
 from diffusers.schedulers import scheduling_scm  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
+from sana_training.spelling import spelled  # noqa: E402
 from sana_training.widen import widen_checkpoint  # noqa: E402
 
 VERSIONS = {"torch": "2.13.0", "diffusers": "0.42.1", "transformers": "5.23.0"}
@@ -39,6 +41,7 @@ PROMPTS = {
     "chinese": "三只猫，卡通风格",
     "emoji": "🟦🚀🌵",
     "mixed": "a red fox 🦊",
+    "word": "A blue sign that says “Open”",
 }
 STEPS = (4, 20)
 SPRINT_STEPS = (1, 2, 4)
@@ -48,13 +51,19 @@ SEED = 42
 SAMPLE_STRIDE = 197
 
 
+def as_read(prompt: str) -> str:
+    """What the text encoder of the bundled checkpoint is given."""
+    return spelled(prompt.lower().strip())
+
+
 def prompt_states(pipeline: SanaPipeline, prompt: str, length: int) -> dict[str, torch.Tensor]:
     """Ids and states of the tokens that the attention mask keeps."""
+    prompt = as_read(prompt)
     embeds, mask, _, _ = pipeline.encode_prompt(
         prompt, do_classifier_free_guidance=False, max_sequence_length=length, complex_human_instruction=None
     )
     valid = int(mask.sum())
-    ids = pipeline.tokenizer(prompt.lower().strip(), truncation=True, max_length=length).input_ids
+    ids = pipeline.tokenizer(prompt, truncation=True, max_length=length).input_ids
     assert len(ids) == valid
     return {"input_ids": torch.tensor(ids), "prompt_embeds": embeds[0, :valid].clone()}
 
@@ -69,7 +78,7 @@ def final_latents(
 ) -> torch.Tensor:
     """What the pipeline returns for output_type="latent"; ``sprint`` is what only SanaSprintPipeline takes."""
     return pipeline(
-        prompt,
+        as_read(prompt),
         latents=latents.clone(),
         num_inference_steps=steps,
         guidance_scale=defaults["guidanceScale"],
@@ -89,9 +98,19 @@ def sprint_latents(
     """As ``final_latents``, of the distilled checkpoint; the scheduler's own noise is replaced by ``noises``."""
     # After the last step sin 0 multiplies it, so that any will do.
     drawn = iter([*noises[: steps - 1, None], *[torch.zeros_like(latents)] * steps])
-    with mock.patch.object(scheduling_scm, "randn_tensor", lambda *_, **__: next(drawn)):
-        between = 1.3 if steps == 2 else None
-        return final_latents(pipeline, prompt, latents, steps, defaults, intermediate_timesteps=between)
+    angles = defaults["timesteps"].get(str(steps))
+    scheduler, usual = pipeline.scheduler, pipeline.scheduler.set_timesteps
+
+    def set_timesteps(number: int, device: torch.device, **told: float | None) -> None:
+        # The pipeline's own argument for this is passed on without the number of steps, and refused for that.
+        own = {"timesteps": [*angles, 0.0], "max_timesteps": None, "intermediate_timesteps": None} if angles else {}
+        usual(number, device=device, **(told | own))
+
+    with (
+        mock.patch.object(scheduling_scm, "randn_tensor", lambda *_, **__: next(drawn)),
+        mock.patch.object(scheduler, "set_timesteps", set_timesteps),
+    ):
+        return final_latents(pipeline, prompt, latents, steps, defaults, intermediate_timesteps=None)
 
 
 def load(pipeline: type, models: Path):
@@ -134,10 +153,11 @@ def main() -> None:
             expected[f"{name}.image.{steps}"] = image.flatten()[::SAMPLE_STRIDE].clone()
 
     sprint = load(SanaSprintPipeline, arguments.models / "sprint")
+    sprint_defaults = json.loads((arguments.models / "sprint" / "generation_defaults.json").read_text(encoding="utf-8"))
     for name, prompt in PROMPTS.items():
         for steps in SPRINT_STEPS:
             expected[f"sprint.{name}.latents.{steps}"] = sprint_latents(
-                sprint, prompt, latents, step_noise, steps, defaults
+                sprint, prompt, latents, step_noise, steps, sprint_defaults
             )
 
     arguments.output.mkdir(parents=True, exist_ok=True)

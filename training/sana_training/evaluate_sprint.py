@@ -1,7 +1,7 @@
 """Stage ``evaluate_sprint``: distilled transformers in one to four steps beside their teacher in twenty.
 
-    python -m sana_training.evaluate_sprint --dataset D --work W --models M --teacher T --student plain=W/plain
-        --student adversarial=W/adversarial --output O
+    python -m sana_training.evaluate_sprint --dataset D --work W --models M --teacher T --student student=W/student
+        --output O
 
 first looks for good noise levels for the students' steps, with a mixture of prompts and noise of their own; then asks
 for what stage ``evaluate`` asks for, in all languages, and writes under ``O``: scores.json (right answers for each way

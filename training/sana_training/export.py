@@ -9,7 +9,7 @@ are copied as they are; the autoencoder's matrices and convolutions become int8 
 
 puts the results of a further round into an exported checkpoint; the encoder's codes stay as they are.
 
-    python -m sana_training.export --sprint W/consistency --output models/sprint
+    python -m sana_training.export --sprint W/student --output models/sprint
 
 writes a distilled transformer in the layout of the official Sprint checkpoints, without what it has in common with the
 checkpoint in the folder above: model_index.json names that under SHARED_KEY. Stage ``widen`` makes the whole of it.
@@ -35,6 +35,8 @@ from .vae import PIXELS_PER_LATENT
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 # Key of model_index.json that lists the components which lie in the folder above.
 SHARED_KEY = "_sana_shared_components"
+# Noise levels of a distilled transformer's steps, as angles: the best of those that ``evaluate_sprint`` compares.
+ANGLES = {"2": [1.5708, 1.4], "3": [1.5708, 1.4, 1.1], "4": [1.5708, 1.4, 1.2, 0.8]}
 
 # The first and last convolutions of either half touch pixels or latents directly and are small: they stay in float16.
 _KEPT_FLOAT = ("encoder.conv_in.weight", "encoder.conv_out.weight", "decoder.conv_in.weight", "decoder.conv_out.weight")
@@ -93,10 +95,8 @@ def export_sprint(transformer: Path, output: Path) -> None:
         },
     )
     defaults = json.loads((output.parent / "generation_defaults.json").read_text(encoding="utf-8"))
-    write_json(
-        output / "generation_defaults.json",
-        defaults | {"name": f"{defaults['name']}-sprint", "numInferenceSteps": 2, "guidanceScale": GUIDANCE},
-    )
+    own = {"name": f"{defaults['name']}-sprint", "numInferenceSteps": 2, "guidanceScale": GUIDANCE, "timesteps": ANGLES}
+    write_json(output / "generation_defaults.json", defaults | own)
     # Last, so that a folder that was half written is no checkpoint.
     write_json(output / "model_index.json", index)
 
@@ -142,6 +142,7 @@ def _generation_defaults(side: int) -> dict[str, object]:
         "guidanceScale": 4.5,
         "complexHumanInstruction": False,
         "maxSequenceLength": PROMPT_TOKENS,
+        "spelledWords": True,
         "resolutionBinning": False,
         "cpuPrecision": "int8",
         "sizes": [[width * PIXELS_PER_LATENT, height * PIXELS_PER_LATENT] for height, width in SHAPES],

@@ -90,7 +90,9 @@ def variant(folder: Path, models: Path, *, vae: Path, encoder: dict | None) -> P
     else:
         (folder / "text_encoder").mkdir()
         (folder / "text_encoder" / "config.json").symlink_to((models / "text_encoder" / "config.json").resolve())
-        save_file({name: value.contiguous() for name, value in encoder.items()}, folder / "text_encoder" / "model.safetensors")
+        save_file(
+            {name: value.contiguous() for name, value in encoder.items()}, folder / "text_encoder" / "model.safetensors"
+        )
     return folder
 
 
@@ -160,7 +162,9 @@ def main() -> None:
         }
         for title, encoder in encoders.items():
             drawn = folder / title.replace(" ", "-")
-            artist.draw(variant(folder / f"{drawn.name}-model", arguments.models, vae=float_vae, encoder=encoder), drawn)
+            artist.draw(
+                variant(folder / f"{drawn.name}-model", arguments.models, vae=float_vae, encoder=encoder), drawn
+            )
             distances = relative_l2(drawn, reference)
             print(_row(title, distances, psnr(drawn, reference)), flush=True)
         artist.decode(arguments.models, drawn, folder / "all")

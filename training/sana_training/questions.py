@@ -56,7 +56,12 @@ def questions(
                 if all(subject.concept.speaks(language) for subject in scene.subjects):
                     group.append(
                         Question(
-                            kind, language, plain_caption(scene, language), scene, _held(scene), _unnamed(scene, language)
+                            kind,
+                            language,
+                            plain_caption(scene, language),
+                            scene,
+                            _held(scene),
+                            _unnamed(scene, language),
                         )
                     )
         groups.append(group)
@@ -103,9 +108,7 @@ def _unnamed(scene: Scene, language: str) -> bool:
 
 def _held(scene: Scene) -> bool:
     keys = [subject.concept.key for subject in scene.subjects]
-    held = any(
-        subject.colour and splits.held_colour(subject.concept.key, subject.colour) for subject in scene.subjects
-    )
+    held = any(subject.colour and splits.held_colour(subject.concept.key, subject.colour) for subject in scene.subjects)
     held |= any(splits.held_count(subject.concept.key, subject.count) for subject in scene.subjects)
     held |= any(splits.held_pair(*pair) for pair in itertools.combinations(keys, 2))
     return held or (bool(scene.relation) and splits.held_relation(keys[0], scene.relation, keys[1]))

@@ -40,11 +40,14 @@ class Ranks:
         return shared.item()
 
 
+ALONE = Ranks(0, 1)
+
+
 def join_ranks(device: str) -> Ranks:
     """Reads what torchrun has put into the environment; without it there is one process, and nothing to join."""
     number = int(os.environ.get("WORLD_SIZE", "1"))
     if number == 1:
-        return Ranks(0, 1)
+        return ALONE
     if device == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("nccl" if device == "cuda" else "gloo")

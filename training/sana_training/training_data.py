@@ -74,9 +74,7 @@ def weigh_captions(
         data.weights[shape] = reading_weights(CAPTION_LANGUAGES, shares, value).to(device)
 
 
-def load_validation(
-    work: Path, device: str, encoder: TextStates
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def load_validation(work: Path, device: str, encoder: TextStates) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Latents, states and masks of scenes that are never trained on, each with one wording in turn."""
     cache = torch.load(work / "cache-validation.pt", weights_only=True)
     number = len(cache["tokens"])

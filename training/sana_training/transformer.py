@@ -24,7 +24,7 @@ from .flow_matching import flow_loss, shifted, validation_loss
 from .layers import DEPTHWISE, compile_blocks
 from .muon import Muon
 from .prompts import PROMPT_TOKENS
-from .ranks import Ranks, join_ranks, leave_ranks
+from .ranks import ALONE, Ranks, join_ranks, leave_ranks
 from .standardised_text import StandardisedText
 from .text_states import STATE_WIDTH
 from .training_data import LANGUAGE_SHARES, TrainingData, batch_of, load_data, text_statistics, weigh_captions
@@ -86,7 +86,7 @@ def train(options: TrainingOptions) -> None:
     leave_ranks()
 
 
-def prepare_run(options: TrainingOptions, data: TrainingData, ranks: Ranks = Ranks(0, 1)) -> "TrainingRun":
+def prepare_run(options: TrainingOptions, data: TrainingData, ranks: Ranks = ALONE) -> "TrainingRun":
     """Loads the model twice, to train and to average."""
     mean, deviation = text_statistics(data)
     transformer, integers = load_transformer(options.start, options.device, options.depthwise)
@@ -172,6 +172,8 @@ class TrainingRun:
         # No two processes draw the same batches.
         torch.manual_seed(options.seed + 1000 * self._ranks.index + self._step)
         self._record(None, 0.0)
+        # The clock starts when the last process is here.
+        self._ranks.agreed(0.0, options.device)
         total = torch.zeros((), device=options.device)
         counted = 0
         began = time.monotonic()

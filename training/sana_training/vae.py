@@ -25,9 +25,7 @@ def load_encoder(folder: Path) -> tuple[nn.Module, float]:
     """The encoder in float32 and the factor that its latents are multiplied by; a decoder need not be there."""
     vae = _empty(folder)
     weights = storage.widen(load_file(folder / WEIGHTS))
-    own = {
-        name.removeprefix("encoder."): weight for name, weight in weights.items() if name.startswith("encoder.")
-    }
+    own = {name.removeprefix("encoder."): weight for name, weight in weights.items() if name.startswith("encoder.")}
     vae.encoder.load_state_dict(own, strict=True)
     return vae.encoder, vae.config.scaling_factor
 

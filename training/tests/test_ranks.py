@@ -42,5 +42,5 @@ def test_two_processes_make_the_step_of_one(tmp_path):
     script = tmp_path / "step.py"
     script.write_text(_SCRIPT)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]

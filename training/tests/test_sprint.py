@@ -14,7 +14,7 @@ from diffusers import SanaTransformer2DModel, SCMScheduler
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from sana_training import cache, evaluate_sprint, export, judge, sprint, training_data, transformer_files
+from sana_training import cache, carry_over, evaluate_sprint, export, judge, sprint, training_data, transformer_files
 from sana_training.evaluate_sprint import mean_pairwise_distance, right_answers
 from sana_training.student import make_student, refit_time
 from sana_training.tangent import sinusoid
@@ -87,6 +87,11 @@ def test_runs_resume_go_on_and_are_evaluated(world, monkeypatch):
         _options(world, "second", seconds=1.0, start=world / "work" / "first")
     teacher = world / "models" / "transformer"
     sprint.distil(_options(world, "second", seconds=1.0, start=world / "work" / "first", start_teacher=teacher))
+    carry_over.carry_over(teacher, world / "work" / "first", teacher, world / "carried")
+    same = [transformer_files.load_transformer(world / at, "cpu", "shift")[0] for at in ("work/first", "carried")]
+    for one, other in zip(*(model.parameters() for model in same), strict=True):
+        # The second is rounded once more.
+        assert torch.allclose(one, other, atol=0.01 * float(one.abs().max()))
     begun, ended = _log(world, "second")[0]["one_step_distance"], second[-1]["one_step_distance"]
     # Int8 rows and float16 on the way from one to the other.
     assert begun == pytest.approx(ended, rel=0.02)
@@ -171,7 +176,8 @@ def test_a_student_is_stored_beside_its_teacher_and_stands_alone_when_widened(wo
     assert written["_class_name"] == "SanaSprintPipeline"
     assert written[export.SHARED_KEY] == ["text_encoder", "tokenizer", "vae"]
     defaults = json.loads((models / "sprint" / "generation_defaults.json").read_text())
-    assert defaults == {"name": "toy-sprint", "numInferenceSteps": 2, "guidanceScale": 4.5}
+    own = {"name": "toy-sprint", "numInferenceSteps": 2, "guidanceScale": 4.5, "timesteps": export.ANGLES}
+    assert defaults == own
 
     # The toy decoder is in floats, as the teacher is in int8 rows.
     (models / "transformer" / "diffusion_pytorch_model.safetensors").write_bytes(
