@@ -160,10 +160,13 @@ function changeForm(change: Partial<Form>): void {
   dispatch({ type: "change", form: change });
   vscode.setState(state.form);
   clearTimeout(formTimer);
-  formTimer = setTimeout(() => {
-    send({ type: "formChanged", form: state.form });
-  }, FORM_DELAY_MS);
+  formTimer = setTimeout(tellForm, FORM_DELAY_MS);
   typing.changed();
+}
+
+function tellForm(): void {
+  clearTimeout(formTimer);
+  send({ type: "formChanged", form: state.form });
 }
 
 /** Asks for the live picture of the form as it is now, once. */
@@ -201,6 +204,8 @@ function submit(wanted: Form): void {
   const shown = chosenModel({ ...state, form: wanted });
   typing.stop();
   dispatch({ type: "submitted" });
+  // A window that is closed before the delay is over comes back with the form that its picture was asked for with.
+  tellForm();
   send({ type: "generate", form: shown === undefined ? wanted : formFor(wanted, shown) });
   stage.element.scrollIntoView({ block: "nearest" });
 }
