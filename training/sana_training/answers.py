@@ -55,7 +55,7 @@ def answers_of(model: str, seed: int, group: list[Question], seen: list[list[Det
 
 
 def summary(answers: list[dict]) -> dict[str, dict[str, dict[str, float | int]]]:
-    """model -> "kind language [detail]" -> share of right answers; seen and held-out combinations, and held-out names, apart."""
+    """model -> "kind language [detail]" -> share of right answers; combinations that were held out, and names, apart."""
     collected: dict[str, dict[str, list[dict]]] = defaultdict(lambda: defaultdict(list))
     for answer in answers:
         name = f"{answer['kind']} {answer['language']}"

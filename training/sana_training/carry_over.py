@@ -18,8 +18,7 @@ def carry_over(teacher: Path, start: Path, start_teacher: Path, output: Path) ->
     """All folders hold int8 rows."""
     model, integers = load_transformer(teacher, "cpu", "shift")
     made, _ = make_student(model, "shift")
-    began, _ = make_student(load_transformer(start_teacher, "cpu", "shift")[0], "shift")
-    go_on_from(made, load_transformer(start, "cpu", "shift")[0], began)
+    go_on_from(made, start, start_teacher, "shift")
     config = json.loads((teacher / "config.json").read_text(encoding="utf-8")) | {"guidance_embeds": True}
     save_transformer(output, made.state_dict(), integers, config)
 

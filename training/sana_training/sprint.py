@@ -135,9 +135,7 @@ def _models(
     teacher, integers = load_transformer(options.teacher, options.device, options.depthwise)
     made, error = make_student(teacher, options.depthwise)
     if options.start is not None and options.start_teacher is not None:
-        earlier, _ = load_transformer(options.start, "cpu", options.depthwise)
-        its_teacher, _ = load_transformer(options.start_teacher, "cpu", options.depthwise)
-        go_on_from(made, earlier, make_student(its_teacher, options.depthwise)[0])
+        go_on_from(made, options.start, options.start_teacher, options.depthwise)
     students = [Student(copy.deepcopy(made).to(options.device), mean, deviation) for _ in range(2)]
     print(f"time embedding refitted with a relative error of {error:.1e}", flush=True)
     if options.compile:

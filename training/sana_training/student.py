@@ -12,6 +12,8 @@ The guidance scale has an embedding of its own, added to that of the time, whose
 official models.
 """
 
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from diffusers import SanaTransformer2DModel
@@ -21,6 +23,7 @@ from .flow_matching import TIMESTEPS
 from .layers import use_fast_layers
 from .standardised_text import StandardisedText
 from .tangent import Pair, forward_with_tangent, sinusoid, use_tangent_blocks
+from .transformer_files import load_transformer
 from .trigflow import flow_sample, flow_time, trig_velocity
 
 # The largest guidance scale that a student is trained for.
@@ -116,9 +119,10 @@ def make_student(teacher: SanaTransformer2DModel, depthwise: str) -> tuple[SanaT
 
 
 @torch.no_grad()
-def go_on_from(made: nn.Module, earlier: nn.Module, made_earlier: nn.Module) -> None:
-    """Adds to ``made`` what distillation had taught ``earlier``, which began as ``made_earlier``, in place."""
-    learned, began = earlier.state_dict(), made_earlier.state_dict()
+def go_on_from(made: nn.Module, start: Path, start_teacher: Path, depthwise: str) -> None:
+    """Adds to ``made`` what distillation had taught the student in ``start``, which began as ``start_teacher``."""
+    learned = load_transformer(start, "cpu", depthwise)[0].state_dict()
+    began = make_student(load_transformer(start_teacher, "cpu", depthwise)[0], depthwise)[0].state_dict()
     for name, value in made.state_dict().items():
         value += (learned[name] - began[name]).to(value.device)
 

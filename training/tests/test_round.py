@@ -61,7 +61,8 @@ def test_a_round_calls_every_stage_in_an_order_that_gives_each_its_inputs(place)
     # What carries over from English alone is trained and scored apart.
     assert sorted(calls) == sorted([*_STAGES, "transformer", "evaluate"])
     for earlier, later in (
-        *(("attention_bench", "transformer"), ("cache", "scenes"), ("sprint", "evaluate_sprint")),
+        *(("attention_bench", "transformer"), ("cache", "scenes"), ("cache", "autoencoder")),
+        ("sprint", "evaluate_sprint"),
         *(("scenes", "judge"), ("autoencoder", "judge"), ("autoencoder", "evaluate"), ("transformer", "evaluate")),
     ):
         assert calls.index(earlier) < calls.index(later)
