@@ -107,7 +107,6 @@ def evaluate_sprint(options: SprintEvaluationOptions) -> None:
     ways = _ways(options)
     groups = questions(world.catalogue, *drawable_things(world.catalogue, world.table), options.limit)
     started = time.monotonic()
-    _save_sheets(options, ways)
     wait_for(options.when)
     judge = Judge(options.work / "judge.pt", options.device)
     painter = Painter(options.work / "sprites.npy", world.table.recolourings, options.device)
@@ -116,6 +115,7 @@ def evaluate_sprint(options: SprintEvaluationOptions) -> None:
     asked = [question for group in groups for question in mixture(group, _SCHEDULE_PROMPTS // len(groups))]
     ways = [_with_best_angles(way, judge, asked, options, scores) for way in ways]
     print(f"noise levels chosen after {time.monotonic() - started:.0f} s", flush=True)
+    _save_sheets(options, ways)
     _save_words(ways, word_questions(world.catalogue, world.table, options.limit), options)
     for group in groups:
         language = group[0].language
@@ -154,12 +154,8 @@ def _with_best_angles(
 
 def _save_words(ways: list[Way], asked: list[Question], options: SprintEvaluationOptions) -> None:
     students = [way for way in ways if way.model != "teacher" and way.steps in _WORD_STEPS]
-    sampling = SamplingOptions(options.guidance, batch=options.batch)
     prompts = [question.prompt for question in asked]
-    drawn = {
-        way.name: way.illustrator.draw(prompts, replace(sampling, steps=way.steps, angles=way.angles))
-        for way in students
-    }
+    drawn = {way.name: way.illustrator.draw(prompts, _sampling(way, options)) for way in students}
     save_words(options.output / "words.zip", asked, drawn)
 
 
@@ -205,8 +201,11 @@ def _diversities(
 
 
 def _draw(way: Way, group: list[Question], options: SprintEvaluationOptions, seed: int = 0) -> torch.Tensor:
-    sampling = SamplingOptions(options.guidance, way.steps, seed=seed, batch=options.batch, angles=way.angles)
-    return way.illustrator.draw([question.prompt for question in group], sampling, small)
+    return way.illustrator.draw([question.prompt for question in group], _sampling(way, options, seed), small)
+
+
+def _sampling(way: Way, options: SprintEvaluationOptions, seed: int = 0) -> SamplingOptions:
+    return SamplingOptions(options.guidance, way.steps, seed=seed, batch=options.batch, angles=way.angles)
 
 
 def _ways(options: SprintEvaluationOptions) -> list[Way]:
@@ -235,9 +234,8 @@ def _save_sheets(options: SprintEvaluationOptions, ways: list[Way]) -> None:
     for title in ("scenes", "languages", "relations"):
         probes = PROBES[title][:_SHEET_PROMPTS][: options.limit]
         prompts = [prompt for prompt, _ in probes]
-        sampling = SamplingOptions(options.guidance, batch=options.batch)
         drawn = {
-            way.name: way.illustrator.draw(prompts, replace(sampling, steps=way.steps), small)
+            way.name: way.illustrator.draw(prompts, _sampling(way, options), small)
             for way in ways
             if way.steps in (*_SHOWN_STEPS, _TEACHER_STEPS[0])
         }
@@ -262,7 +260,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--student", type=_named_folder, action="append", required=True, metavar="NAME=FOLDER")
     parser.add_argument("--decoder", type=Path, help="decoder for all of them, in place of that of --models")
-    parser.add_argument("--when", type=Path, help="draw the sheets, then wait for this file (the judge)")
+    parser.add_argument("--when", type=Path, help="load the models, then wait for this file (the judge)")
     parser.add_argument("--seconds", type=float, default=math.inf, help="measure no further diversity after this time")
     parser.add_argument("--guidance", type=float, default=GUIDANCE)
     parser.add_argument("--batch", type=int, default=128)
