@@ -27,6 +27,7 @@ from .cache import load_cache, load_world
 from .compose import Painter, SceneBatch
 from .decoder_halves import PIXELS_PER_CELL, DecoderHalves, compile_repeated, window_corners, windows
 from .decoder_measure import DecoderMeasure, edge_error, held_drawings
+from .muon import Muon
 from .vae import PIXELS_PER_LATENT, load_autoencoder
 from .waiting import wait_for
 
@@ -34,12 +35,16 @@ _WARM_UP = 50
 _EMA = 0.998
 _FINAL_RATE = 0.02
 # Latents of a transformer are never exact: noise of up to this share of their deviation.
-_NOISE = 0.06
+_NOISE = 0.03
 # The side of a window in cells of 8 pixels, and the pixels at its rim that are not judged: there the convolutions miss
 # what lies outside.
 _WINDOW = 32
 _RIM = 16
 _WHOLE_EVERY = 4
+# At 33 dB the slope of the squared error is then about three times that of the absolute error.
+_DECIBEL = 0.05
+# 50 dB (pixels run from -1 to 1), beyond which nothing is seen.
+_LEAST_ERROR = 4e-5
 _SAVE_EVERY = 60.0
 _LOG_EVERY = 100
 
@@ -59,9 +64,12 @@ class DecoderOptions:
 
 
 def reconstruction_loss(output: torch.Tensor, target: torch.Tensor, levels: int = 4) -> torch.Tensor:
-    """Absolute error, also of the gradients, at full size and at ``levels - 1`` halvings; squared error."""
-    # At 33 dB the squared error is 0.002: this weight makes it about as large as the absolute error.
-    total = 4 * (output - target).square().mean()
+    """Absolute error, also of the gradients, at full size and at ``levels - 1`` halvings; squared error in decibels.
+
+    ``[n, 3, h, w]`` both. The logarithm makes a decibel count alike in every picture, as the mean PSNR does.
+    """
+    squared = (output - target).square().mean((1, 2, 3))
+    total = _DECIBEL * (squared + _LEAST_ERROR).log10().mean()
     for level in range(levels):
         total = total + (1.0 if level == 0 else 0.5) * (output - target).abs().mean() + 0.5 * edge_error(output, target)
         if level < levels - 1:
@@ -73,18 +81,60 @@ def train_decoder(options: DecoderOptions) -> None:
     """Runs until the time is over; it counts from the first step."""
     torch.manual_seed(0)
     torch.backends.cudnn.benchmark = True
+    vae = load_autoencoder(options.models / "vae")
+    halves = DecoderHalves(vae.decoder.to(options.device).to(memory_format=torch.channels_last))
+    if options.device == "cuda":
+        compile_repeated(halves)
+    _compile_steps(options, halves)
+    wait_for(options.when)
     world = load_world(options.dataset, options.work)
     painter = Painter(options.work / "sprites.npy", world.table.recolourings, options.device)
     held = held_drawings(options.work, world.table.recolourings)
-    run = DecoderRun(options, painter, load_autoencoder(options.models / "vae"), held)
+    run = DecoderRun(options, painter, vae, halves, held)
     run.resume()
     run.run()
+
+
+def _compile_steps(options: DecoderOptions, halves: DecoderHalves) -> None:
+    """Runs both kinds of step on made-up pictures; nothing is learned, because the gradients are thrown away."""
+    began = time.monotonic()
+    latents = torch.randn(options.batch, 32, 16, 16, device=options.device)
+    target = torch.randn(options.batch, 3, 512, 512, device=options.device)
+    corners = torch.zeros(options.batch, 2, dtype=torch.long, device=options.device)
+    for chosen in (corners, None):
+        _decoding_loss(halves, latents, target, chosen, options.device).backward()
+    halves.zero_grad()
+    if options.device == "cuda":
+        torch.cuda.synchronize()
+    print(f"decoder: both steps ready after {time.monotonic() - began:.0f} s", flush=True)
+
+
+def _decoding_loss(
+    halves: DecoderHalves, latents: torch.Tensor, target: torch.Tensor, corners: torch.Tensor | None, device: str
+) -> torch.Tensor:
+    """Loss of whole pictures, or of windows whose top left cells are ``corners`` ``[n, 2]``."""
+    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+        cells = halves.lower(latents.contiguous(memory_format=torch.channels_last))
+        if corners is not None:
+            cells = windows(cells, corners, _WINDOW)
+            target = windows(target, corners * PIXELS_PER_CELL, _WINDOW * PIXELS_PER_CELL)
+        output = halves.upper(cells).float()
+    if corners is not None:
+        output, target = (picture[..., _RIM:-_RIM, _RIM:-_RIM] for picture in (output, target))
+    return reconstruction_loss(output, target)
 
 
 class DecoderRun:
     """One run: the decoder, its average, the pictures and the log."""
 
-    def __init__(self, options: DecoderOptions, painter: Painter, vae: AutoencoderDC, held: torch.Tensor) -> None:
+    def __init__(
+        self,
+        options: DecoderOptions,
+        painter: Painter,
+        vae: AutoencoderDC,
+        halves: DecoderHalves,
+        held: torch.Tensor,
+    ) -> None:
         self._options = options
         self._painter = painter
         cache = load_cache(options.work, (16, 16))
@@ -96,16 +146,11 @@ class DecoderRun:
         self._scenes = scenes.picked(rows).to(options.device)
         self._latents = cache["latents"][rows].to(options.device)
         self._scaling = vae.config.scaling_factor
-        # Before anything is compiled: the encoder is used only for the held-out drawings.
         self._measure = DecoderMeasure(options.work, vae, painter, held, options.device)
-        self._halves = DecoderHalves(vae.decoder.to(options.device).to(memory_format=torch.channels_last))
-        if options.device == "cuda":
-            compile_repeated(self._halves)
+        self._halves = halves
         self._parameters = list(self._halves.parameters())
         self._averaged = [parameter.detach().clone() for parameter in self._parameters]
-        self._optimiser = torch.optim.AdamW(
-            self._parameters, lr=0.0, betas=(0.9, 0.95), weight_decay=1e-3, fused=options.device == "cuda"
-        )
+        self._optimiser = Muon(list(halves.named_parameters()), weight_decay=1e-3, blocks="up_blocks")
         self._step_number = 0
         self._spent = 0.0
         self._log: dict[str, object] = {}
@@ -119,15 +164,13 @@ class DecoderRun:
         with torch.no_grad():
             torch._foreach_copy_(self._parameters, state["parameters"])
             torch._foreach_copy_(self._averaged, state["averaged"])
-        self._optimiser.load_state_dict(state["optimiser"])
+        self._optimiser.load(state["optimiser"])
         self._step_number, self._spent, self._log = state["step"], state["spent"], state["log"]
         print(f"decoder resumed at step {self._step_number}", flush=True)
 
     def run(self) -> None:
         """Steps until ``seconds`` are spent, then measures and writes."""
         options = self._options
-        self._prepare()
-        wait_for(options.when)
         if "before" not in self._log:
             self._log["before"] = self._errors()
         print(json.dumps(self._log), flush=True)
@@ -149,24 +192,10 @@ class DecoderRun:
         self._save()
         print(json.dumps(self._log), flush=True)
 
-    def _prepare(self) -> None:
-        """Compiles both kinds of step; nothing is learned, because the gradients are thrown away."""
-        began = time.monotonic()
-        for whole in (False, True):
-            self._loss(whole).backward()
-            self._optimiser.zero_grad()
-        if self._options.device == "cuda":
-            torch.cuda.synchronize()
-        print(f"decoder: both steps ready after {time.monotonic() - began:.0f} s", flush=True)
-
     def _step(self, rate: float) -> torch.Tensor:
-        for settings in self._optimiser.param_groups:
-            settings["lr"] = rate
         loss = self._loss(self._step_number % _WHOLE_EVERY == 0)
-        self._optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._parameters, 1.0)
-        self._optimiser.step()
+        self._optimiser.step(rate)
         self._step_number += 1
         with torch.no_grad():
             weight = 1 - min(_EMA, (self._step_number + 1) / (self._step_number + 10))
@@ -182,17 +211,9 @@ class DecoderRun:
             latents = self._latents[rows].float() / self._scaling
             level = _NOISE * torch.rand(len(latents), 1, 1, 1, device=latents.device)
             latents = latents + level * latents.std() * torch.randn_like(latents)
-        device = self._options.device
-        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-            cells = self._halves.lower(latents.contiguous(memory_format=torch.channels_last))
-            if not whole:
-                corners = window_corners(_centres(scenes), _WINDOW, *cells.shape[2:])
-                cells = windows(cells, corners, _WINDOW)
-                target = windows(target, corners * PIXELS_PER_CELL, _WINDOW * PIXELS_PER_CELL)
-            output = self._halves.upper(cells).float()
-        if not whole:
-            output, target = (picture[..., _RIM:-_RIM, _RIM:-_RIM] for picture in (output, target))
-        return reconstruction_loss(output, target)
+            cells = (side * PIXELS_PER_LATENT // PIXELS_PER_CELL for side in self._latents.shape[2:])
+            corners = None if whole else window_corners(_centres(scenes), _WINDOW, *cells)
+        return _decoding_loss(self._halves, latents, target, corners, self._options.device)
 
     def _errors(self) -> dict[str, dict[str, float]]:
         # Measuring has shapes of its own, which are not worth compiling for.
@@ -217,7 +238,7 @@ class DecoderRun:
         state = {
             "parameters": own,
             "averaged": self._averaged,
-            "optimiser": self._optimiser.state_dict(),
+            "optimiser": self._optimiser.state(),
             "step": self._step_number,
             "spent": self._spent,
             "log": self._log,
@@ -243,7 +264,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=6e-4)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--when", type=Path, help="prepare, then wait for this file before training")
+    parser.add_argument("--when", type=Path, help="compile, then wait for this file (the cache) before training")
     train_decoder(DecoderOptions(**vars(parser.parse_args())))
 
 

@@ -7,7 +7,7 @@ are copied as they are; the autoencoder's matrices and convolutions become int8 
 
     python -m sana_training.export --transformer W/transformer --decoder W/decoder.safetensors --output models
 
-puts the results of a further round into an exported checkpoint; the encoder's codes stay as they are.
+puts the results of a further round, both or either, into an exported checkpoint; the encoder's codes stay as they are.
 
     python -m sana_training.export --sprint W/student --output models/sprint
 
@@ -56,17 +56,19 @@ def export(checkpoint: Path, output: Path) -> None:
     write_json(output / "generation_defaults.json", _generation_defaults(sample_size * 32))
 
 
-def renew(transformer: Path, decoder: Path | None, output: Path) -> None:
-    """Replaces the transformer, and the decoder where there is a new one, of the checkpoint in ``output``."""
-    weights = load_file(transformer / INT8_WEIGHTS)
-    _write_component(transformer, output / "transformer", weights)
-    if decoder is not None:
-        stored = load_file(output / "vae" / WEIGHTS)
-        encoder = {name: weight for name, weight in stored.items() if name.startswith("encoder.")}
-        new = quantise_vae({f"decoder.{name}": weight for name, weight in load_file(decoder).items()})
-        if encoder.keys() | new.keys() != stored.keys():
-            raise SystemExit(f"{decoder}: is not a decoder for {output / 'vae'}")
-        storage.save(encoder | new, output / "vae" / WEIGHTS)
+def renew_transformer(transformer: Path, output: Path) -> None:
+    """Replaces the transformer of the checkpoint in ``output``."""
+    _write_component(transformer, output / "transformer", load_file(transformer / INT8_WEIGHTS))
+
+
+def renew_decoder(decoder: Path, output: Path) -> None:
+    """Replaces the decoder of the checkpoint in ``output``."""
+    stored = load_file(output / "vae" / WEIGHTS)
+    encoder = {name: weight for name, weight in stored.items() if name.startswith("encoder.")}
+    new = quantise_vae({f"decoder.{name}": weight for name, weight in load_file(decoder).items()})
+    if encoder.keys() | new.keys() != stored.keys():
+        raise SystemExit(f"{decoder}: is not a decoder for {output / 'vae'}")
+    storage.save(encoder | new, output / "vae" / WEIGHTS)
 
 
 def export_sprint(transformer: Path, output: Path) -> None:
@@ -152,19 +154,23 @@ def _generation_defaults(side: int) -> dict[str, object]:
 def main() -> None:
     """Command line of the stage."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--checkpoint", type=Path, help="trained transformer, vae and scheduler")
-    source.add_argument("--transformer", type=Path, help="folder of stage transformer")
-    source.add_argument("--sprint", type=Path, help="folder of stage sprint")
+    parser.add_argument("--checkpoint", type=Path, help="trained transformer, vae and scheduler")
+    parser.add_argument("--transformer", type=Path, help="folder of stage transformer")
     parser.add_argument("--decoder", type=Path, help="decoder.safetensors of stage autoencoder")
+    parser.add_argument("--sprint", type=Path, help="folder of stage sprint")
     parser.add_argument("--output", type=Path, required=True, help="checkpoint folder to write into")
     arguments = parser.parse_args()
-    if arguments.checkpoint:
-        export(arguments.checkpoint, arguments.output)
-    elif arguments.sprint:
-        export_sprint(arguments.sprint, arguments.output)
-    else:
-        renew(arguments.transformer, arguments.decoder, arguments.output)
+    writers = {
+        export: arguments.checkpoint,
+        renew_transformer: arguments.transformer,
+        renew_decoder: arguments.decoder,
+        export_sprint: arguments.sprint,
+    }
+    if not any(writers.values()):
+        parser.error("nothing to export: give --checkpoint, --transformer, --decoder or --sprint")
+    for write, source in writers.items():
+        if source is not None:
+            write(source, arguments.output)
 
 
 if __name__ == "__main__":

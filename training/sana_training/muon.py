@@ -20,10 +20,15 @@ def orthogonalised(matrices: torch.Tensor, steps: int = 5) -> torch.Tensor:
 
 
 class Muon:
-    """Both optimisers behind one step. Matrices of equal shape are orthogonalised together."""
+    """Both optimisers behind one step. Matrices of equal shape are orthogonalised together.
 
-    def __init__(self, named: list[tuple[str, nn.Parameter]], weight_decay: float = 0.01) -> None:
-        matrices = [parameter for name, parameter in named if _is_block_matrix(name, parameter)]
+    ``blocks`` is what the names of the blocks' parameters contain; a convolution is a matrix with a row an output.
+    """
+
+    def __init__(
+        self, named: list[tuple[str, nn.Parameter]], weight_decay: float = 0.01, blocks: str = "transformer_blocks"
+    ) -> None:
+        matrices = [parameter for name, parameter in named if blocks in name and _is_matrix(name, parameter)]
         chosen = {id(parameter) for parameter in matrices}
         rest = [parameter for _, parameter in named if id(parameter) not in chosen]
         self._all = matrices + rest
@@ -73,7 +78,6 @@ class Muon:
             momentum.copy_(saved)
 
 
-def _is_block_matrix(name: str, parameter: nn.Parameter) -> bool:
+def _is_matrix(name: str, parameter: nn.Parameter) -> bool:
     # Depthwise kernels have nine weights a row: nothing to orthogonalise.
-    large = parameter.ndim in (2, 4) and parameter[0].numel() >= 64
-    return "transformer_blocks" in name and large and "scale_shift" not in name
+    return parameter.ndim in (2, 4) and parameter[0].numel() >= 64 and "scale_shift" not in name
