@@ -12,7 +12,7 @@ export const PROMPT_STYLES: readonly PromptStyle[] = [
   { id: "outline", english: "cute outlined cartoon", chinese: "可爱描边风格" },
   { id: "blob", english: "simple blob-style emoji", chinese: "复古圆润风格" },
   { id: "icon", english: "vector icon", chinese: "图标" },
-  { id: "lineicon", english: "black line icon", chinese: "黑白线条图标" },
+  { id: "lineicon", english: "line art icon", chinese: "黑白线条图标" },
   { id: "pixel", english: "pixel art", chinese: "像素风格" },
   { id: "sticker", english: "sticker with a white border", chinese: "贴纸风格" },
   { id: "silhouette", english: "silhouette", chinese: "剪影" },

@@ -3,7 +3,10 @@
 import pytest
 import torch
 import toy_world
+from safetensors.torch import load_file, save_file
 
+from sana_training import export
+from sana_training.autoencoder import reconstruction_loss
 from sana_training.decoder_halves import PIXELS_PER_CELL, DecoderHalves, window_corners, windows
 from sana_training.decoder_measure import edge_error
 from sana_training.vae import load_autoencoder
@@ -56,3 +59,37 @@ def test_the_edge_error_sees_a_blurred_edge_and_no_offset():
     blurred[..., 3:5] = 0.5
     assert edge_error(sharp + 0.3, sharp) == pytest.approx(0, abs=1e-6)
     assert edge_error(blurred, sharp) > 0.1
+
+
+def test_a_decibel_weighs_as_much_in_an_easy_picture_as_in_a_hard_one():
+    slopes = []
+    for error in (0.1, 0.2):
+        # Without an edge to get wrong, the loss is the absolute error at four sizes and the squared one in decibels.
+        output = torch.full((1, 3, 16, 16), error, requires_grad=True)
+        loss = reconstruction_loss(output, torch.zeros_like(output)) - 2.5 * output.mean()
+        loss.backward()
+        slopes.append(error * output.grad.sum().item())
+    # The least error that counts, 4e-5, is 0.4 % of the smaller of the two.
+    assert slopes[0] == pytest.approx(slopes[1], rel=5e-3)
+
+
+def test_a_new_decoder_is_put_beside_the_encoder_that_is_there(tmp_path):
+    toy_world.write_vae(tmp_path / "vae")
+    path = tmp_path / "vae" / export.WEIGHTS
+    before = export.quantise_vae(load_file(path))
+    save_file(before, path)
+    decoder = load_autoencoder(tmp_path / "vae").decoder.state_dict()
+    save_file({name: 2 * weight for name, weight in decoder.items()}, tmp_path / "decoder.safetensors")
+    export.renew_decoder(tmp_path / "decoder.safetensors", tmp_path)
+    after = load_file(path)
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], before[name]) for name in before if name.startswith("encoder."))
+    doubled = load_autoencoder(tmp_path / "vae").decoder.state_dict()
+    for name, weight in decoder.items():
+        # Twice the codes' own values: the search for scales finds the same codes again, but for ties.
+        assert torch.allclose(doubled[name], 2 * weight, atol=0.02 * weight.abs().max().item()), name
+
+    save_file({"other.weight": torch.zeros(2)}, tmp_path / "decoder.safetensors")
+    with pytest.raises(SystemExit, match="is not a decoder for"):
+        export.renew_decoder(tmp_path / "decoder.safetensors", tmp_path)
+    assert load_file(path).keys() == before.keys()
