@@ -94,9 +94,12 @@ function suitePayload(origin: string, path: string): string {
   ]);
 }
 
-/** Runs a command by its full title in the palette, such as "Sana: Show Log". */
-export async function runCommand(page: Page, title: string): Promise<void> {
-  await pick(page, "F1", `>${title}`, title);
+/**
+ * Runs a command by its full title in the palette, such as "Sana: Show Log". With `result`, what it makes appear: until
+ * that is there it is run again, which must do no harm.
+ */
+export async function runCommand(page: Page, title: string, result?: Locator): Promise<void> {
+  await pick(page, "F1", `>${title}`, title, result);
 }
 
 /** Opens a file of the workspace by its name. */
