@@ -2,12 +2,15 @@
 
     python -m sana_training.text_report --gguf G --tokenizer T --dataset D --models models
 
-prints two tables as Markdown: how many words of ordinary text are split as by the full tokenizer; and for each way to
-round, the relative error of the states, and retrieval. Retrieval asks, among the objects of the data set, how often the
-English name is nearest to the Chinese or emoji prompt for the same object (cosine of mean-pooled, centred states).
+prints two tables as Markdown: for more and fewer rows of the embedding, how many words of ordinary text are split as by
+the full tokenizer; and for each way to round, the relative error of the states, and retrieval. Retrieval asks, among the
+objects of the data set, how often the English name is nearest to the Chinese or emoji prompt for the same object, or to an
+English keyword of it (cosine of mean-pooled, centred states). What is asked there is split alike with every number of
+rows, so the two tables are independent of each other.
 """
 
 import argparse
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,10 +20,17 @@ from tokenizers import Tokenizer
 from transformers import Gemma3TextModel
 
 from . import storage
-from .prompts import article, encode_prompts, read_objects
+from .catalogue import code_points, load_catalogue
+from .prompts import ObjectName, article, encode_prompts, read_objects
 from .text_encoder import build_model, cut_state
+from .vocabulary import prune
 
 _SENTENCES = Path(__file__).with_name("ordinary_sentences.txt")
+_EMBEDDING = "embed_tokens.weight"
+# Of the everyday words that the vocabulary is pruned to.
+_WORD_SHARES = (0.0, 0.1, 0.3, 1.0, 3.0)
+# Bytes of a weight: codes, and one scale a row or a block, which is nothing beside a row.
+_BYTES = {4: 0.5 + 2 / storage.BLOCK, 8: 1.0, 16: 2.0}
 
 
 def encode(model: Gemma3TextModel, tokenizer: Tokenizer, prompts: list[str]) -> list[torch.Tensor]:
@@ -40,10 +50,11 @@ def relative_error(states: list[torch.Tensor], reference: list[torch.Tensor]) ->
     return float((difference / sum(b[1:].square().sum() for b in reference)).sqrt())
 
 
-def retrieval(states: list[torch.Tensor], names: list[torch.Tensor]) -> float:
-    """Share of prompts whose nearest name is the one at the same index."""
+def retrieval(states: list[torch.Tensor], names: list[torch.Tensor], wanted: list[int] | None = None) -> float:
+    """Share of prompts whose nearest name is the one at the same index, or at the index in ``wanted``."""
     queries, keys = _pooled(states), _pooled(names)
-    return float(((queries @ keys.T).argmax(1) == torch.arange(len(keys))).float().mean())
+    right = torch.arange(len(keys)) if wanted is None else torch.tensor(wanted)
+    return float(((queries @ keys.T).argmax(1) == right).float().mean())
 
 
 def equal_words(full: Tokenizer, pruned: Tokenizer, words: list[str]) -> float:
@@ -78,28 +89,42 @@ def _pooled(states: list[torch.Tensor]) -> torch.Tensor:
     return torch.nn.functional.normalize(means - means.mean(0), dim=1)
 
 
+def keyword_of(thing: ObjectName, keywords: tuple[str, ...]) -> str | None:
+    """The first keyword that has no word in common with the thing's own name."""
+    own = set(thing.singular.lower().split())
+    return next((word for word in keywords if not own & set(word.lower().split())), None)
+
+
 def _variants(
     gguf: Path, models: Path, pruned: Tokenizer, full: Tokenizer
-) -> dict[str, tuple[dict[str, torch.Tensor], Tokenizer]]:
+) -> dict[str, tuple[dict[str, torch.Tensor], Tokenizer, tuple[int, int]]]:
+    """Weights, tokenizer and the bits of layers and embedding of everything that is compared."""
     whole = cut_state(gguf, None)
     full_vocabulary = full.get_vocab()
     rows = [full_vocabulary[pruned.id_to_token(index)] for index in range(pruned.get_vocab_size())]
-    cut = {**whole, "embed_tokens.weight": whole["embed_tokens.weight"][rows]}
-    shipped = storage.widen(load_file(models / "text_encoder" / "model.safetensors"))
-    matrices = [name for name, weight in cut.items() if weight.ndim == 2 and name != "embed_tokens.weight"]
+    cut = {**whole, _EMBEDDING: whole[_EMBEDDING][rows]}
+    carried = storage.widen(load_file(models / "text_encoder" / "model.safetensors"))
+    matrices = [name for name, weight in cut.items() if weight.ndim == 2 and name != _EMBEDDING]
     nearest = {name: _stored_and_widened(cut[name], storage.quantize_blocks) for name in matrices}
+    eight = {name: _stored_and_widened(cut[name], storage.quantize_rows) for name in (*matrices, _EMBEDDING)}
+    table = {_EMBEDDING: carried[_EMBEDDING]}
     return {
-        "13 layers, full vocabulary": (whole, full),
-        "pruned vocabulary": (cut, pruned),
-        "embedding int8": (
-            {**cut, "embed_tokens.weight": _stored_and_widened(cut["embed_tokens.weight"], storage.quantize_rows)},
-            pruned,
-        ),
-        "embedding int4": ({**cut, "embed_tokens.weight": shipped["embed_tokens.weight"]}, pruned),
-        "layers int4, each block alone": ({**cut, **nearest}, pruned),
-        "layers int4, error carried on": ({**shipped, "embed_tokens.weight": cut["embed_tokens.weight"]}, pruned),
-        "shipped: layers and embedding int4": (shipped, pruned),
+        "13 layers, full vocabulary": (whole, full, (16, 16)),
+        "pruned vocabulary": (cut, pruned, (16, 16)),
+        "embedding int8": ({**cut, _EMBEDDING: eight[_EMBEDDING]}, pruned, (16, 8)),
+        "embedding int4": ({**cut, **table}, pruned, (16, 4)),
+        "layers int4, each block alone": ({**cut, **nearest}, pruned, (4, 16)),
+        "layers int4, error carried on": ({**carried, _EMBEDDING: cut[_EMBEDDING]}, pruned, (4, 16)),
+        "layers and embedding int8": ({**cut, **eight}, pruned, (8, 8)),
+        "layers int8, embedding int4": ({**cut, **eight, **table}, pruned, (8, 4)),
+        "layers int4, embedding int8": ({**carried, _EMBEDDING: eight[_EMBEDDING]}, pruned, (4, 8)),
+        "shipped: layers and embedding int4": (carried, pruned, (4, 4)),
     }
+
+
+def _megabytes(layers: float, rows: int, bits: tuple[int, int]) -> float:
+    """For ``layers`` weights in the layers and ``rows`` rows of the embedding, each with their bits."""
+    return (layers * _BYTES[bits[0]] + rows * 640 * _BYTES[bits[1]]) / 1e6
 
 
 def _stored_and_widened(
@@ -119,33 +144,59 @@ def main() -> None:
     full = Tokenizer.from_file(str(arguments.tokenizer))
     pruned = Tokenizer.from_file(str(arguments.models / "tokenizer" / "tokenizer.json"))
 
-    print("| text | words | split as by the full tokenizer, lower case | as written |\n|---|---|---|---|")
-    for language, sentences in read_sentences().items():
-        words = _words(language, sentences)
-        lowered = [word.lower() for word in words]
-        shares = f"{equal_words(full, pruned, lowered):.1%} | {equal_words(full, pruned, words):.1%}"
-        print(f"| {language} | {len(words)} | {shares} |")
-
     things = read_objects(arguments.dataset)
+    variants = _variants(arguments.gguf, arguments.models, pruned, full)
+    layers = sum(weight.numel() for name, weight in variants["pruned vocabulary"][0].items() if name != _EMBEDDING)
+    _print_rows(arguments, full, layers)
+
+    concepts = {concept.key: concept.keywords for concept in load_catalogue(arguments.dataset, [])}
+    keywords = [keyword_of(thing, concepts.get(code_points(thing.emoji), ())) for thing in things]
+    asked = [index for index, keyword in enumerate(keywords) if keyword is not None]
     prompts = {
         "en": [article(thing.singular).lower() for thing in things],
         "zh": [f"一{thing.measure}{thing.chinese}" for thing in things],
         "emoji": [thing.emoji for thing in things],
+        "keyword": [keywords[index].lower() for index in asked],
     }
     everything = [prompt for group in prompts.values() for prompt in group]
     held_out = [f"a photo of two {thing.plural}, watercolour".lower() for thing in things[::4]]
-    count = len(things)
     reference: list[torch.Tensor] = []
-    print("\n| encoder | relative error of the states | Chinese → English | emoji → English |\n|---|---|---|---|")
-    for title, (state, tokenizer) in _variants(arguments.gguf, arguments.models, pruned, full).items():
+    print(f"\n{len(things)} objects, {len(asked)} of them with a keyword\n")
+    print("| encoder | MB | error of the states | Chinese → English | emoji → English | keyword → English |")
+    print("|---|---|---|---|---|---|")
+    for title, (state, tokenizer, bits) in variants.items():
         states = encode(build_model(state), tokenizer, everything + held_out)
-        if not reference:
-            reference = states
+        reference = reference or states
         same = [index for index in range(len(states)) if len(states[index]) == len(reference[index])]
         error = relative_error([states[index] for index in same], [reference[index] for index in same])
-        chinese = retrieval(states[count : 2 * count], states[:count])
-        emoji = retrieval(states[2 * count : 3 * count], states[:count])
-        print(f"| {title} | {error:.3f} | {chinese:.3f} | {emoji:.3f} |", flush=True)
+        found, start = {}, 0
+        for name, group in prompts.items():
+            found[name] = states[start : start + len(group)]
+            start += len(group)
+        right = [
+            retrieval(found["zh"], found["en"]),
+            retrieval(found["emoji"], found["en"]),
+            retrieval(found["keyword"], found["en"], asked),
+        ]
+        size = _megabytes(layers, tokenizer.get_vocab_size(), bits)
+        print(f"| {title} | {size:.0f} | {error:.3f} | {' | '.join(f'{value:.3f}' for value in right)} |", flush=True)
+
+
+def _print_rows(arguments: argparse.Namespace, full: Tokenizer, layers: int) -> None:
+    full_json = json.loads(arguments.tokenizer.read_text(encoding="utf-8"))
+    words = {language: _words(language, sentences) for language, sentences in read_sentences().items()}
+    print("words of ordinary sentences that are split as by the full tokenizer, lower case (as written)\n")
+    print(f"| everyday words | rows | MB, embedding int4 (int8) | {' | '.join(words)} |\n|---|---|---|---|---|---|")
+    for share in _WORD_SHARES:
+        vocabulary = prune(full_json, arguments.dataset, share)
+        cut = Tokenizer.from_str(json.dumps(vocabulary.tokenizer))
+        shares = [
+            f"{equal_words(full, cut, [word.lower() for word in group]):.1%} ({equal_words(full, cut, group):.1%})"
+            for group in words.values()
+        ]
+        rows = len(vocabulary.rows)
+        sizes = f"{_megabytes(layers, rows, (4, 4)):.0f} ({_megabytes(layers, rows, (4, 8)):.0f})"
+        print(f"| {share:.0%} | {rows} | {sizes} | {' | '.join(shares)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -51,15 +51,18 @@ class PrunedVocabulary:
     rows: list[int]
 
 
-def prune(full_json: dict, dataset: Path) -> PrunedVocabulary:
-    """``dataset`` has objects.tsv and concepts.json.xz, whose names and emoji are kept whole."""
+def prune(full_json: dict, dataset: Path, share: float = 1.0) -> PrunedVocabulary:
+    """``dataset`` has objects.tsv and concepts.json.xz, whose names and emoji are kept whole.
+
+    ``share`` is that of the everyday words which are kept, for a look at what fewer or more of them would cost.
+    """
     vocabulary: dict[str, int] = full_json["model"]["vocab"]
     merges = [_pair(merge) for merge in full_json["model"]["merges"]]
     rank = {pair: index for index, pair in enumerate(merges)}
     tokenizer = Tokenizer.from_str(json.dumps(full_json))
 
     wanted = {token for token in vocabulary if _is_general(token)}
-    wanted |= _tokens_of(tokenizer, _everyday_words())
+    wanted |= _tokens_of(tokenizer, _everyday_words(share))
     wanted |= _tokens_of(tokenizer, _picture_texts(dataset))
     kept = set(SPECIAL_TOKENS) | {f"<0x{byte:02X}>" for byte in range(256)}
     formed_by: dict[str, tuple[str, str]] = {}
@@ -77,13 +80,13 @@ def _is_general(token: str) -> bool:
     return len(token) == 1 or any(pattern.match(token) for pattern in patterns)
 
 
-def _everyday_words() -> Iterable[str]:
+def _everyday_words(share: float) -> Iterable[str]:
     for language, counts in _WORDS.items():
         words = _words_by_frequency(language)
-        yield from (f" {word}" for word in words[: counts.spaced])
-        yield from words[: counts.first]
-        yield from (f" {word.capitalize()}" for word in words[: counts.spaced_capitalised])
-        yield from (word.capitalize() for word in words[: counts.first_capitalised])
+        yield from (f" {word}" for word in words[: round(share * counts.spaced)])
+        yield from words[: round(share * counts.first)]
+        yield from (f" {word.capitalize()}" for word in words[: round(share * counts.spaced_capitalised)])
+        yield from (word.capitalize() for word in words[: round(share * counts.first_capitalised)])
 
 
 def _words_by_frequency(language: str) -> list[str]:
