@@ -154,23 +154,28 @@ def _generation_defaults(side: int) -> dict[str, object]:
 def main() -> None:
     """Command line of the stage."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", type=Path, help="trained transformer, vae and scheduler")
-    parser.add_argument("--transformer", type=Path, help="folder of stage transformer")
-    parser.add_argument("--decoder", type=Path, help="decoder.safetensors of stage autoencoder")
-    parser.add_argument("--sprint", type=Path, help="folder of stage sprint")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--checkpoint", type=Path, help="trained transformer, vae and scheduler")
+    source.add_argument("--transformer", type=Path, help="folder of stage transformer")
+    source.add_argument("--sprint", type=Path, help="folder of stage sprint")
+    parser.add_argument(
+        "--decoder", type=Path, help="decoder.safetensors of stage autoencoder; goes with --transformer"
+    )
     parser.add_argument("--output", type=Path, required=True, help="checkpoint folder to write into")
     arguments = parser.parse_args()
-    writers = {
-        export: arguments.checkpoint,
-        renew_transformer: arguments.transformer,
-        renew_decoder: arguments.decoder,
-        export_sprint: arguments.sprint,
-    }
-    if not any(writers.values()):
+    whole = arguments.checkpoint or arguments.sprint
+    if arguments.decoder and whole:
+        parser.error("--decoder goes with --transformer, or stands alone")
+    if not (whole or arguments.transformer or arguments.decoder):
         parser.error("nothing to export: give --checkpoint, --transformer, --decoder or --sprint")
-    for write, source in writers.items():
-        if source is not None:
-            write(source, arguments.output)
+    if arguments.checkpoint:
+        export(arguments.checkpoint, arguments.output)
+    if arguments.sprint:
+        export_sprint(arguments.sprint, arguments.output)
+    if arguments.transformer:
+        renew_transformer(arguments.transformer, arguments.output)
+    if arguments.decoder:
+        renew_decoder(arguments.decoder, arguments.output)
 
 
 if __name__ == "__main__":
