@@ -24,7 +24,7 @@ from tokenizers import Tokenizer
 from . import storage
 from .judge import small
 from .sheets import save_sheet
-from .text_encoder import cut_state
+from .text_encoder import EMBEDDING, cut_state
 
 PROMPTS = (
     "a red fox",
@@ -49,7 +49,6 @@ PROMPTS = (
     "🟥🚗",
 )
 STEPS = 8
-EMBEDDING = "embed_tokens.weight"
 
 
 class Artist:

@@ -27,6 +27,8 @@ from .vocabulary import SPECIAL_TOKENS, PrunedVocabulary, prune
 LAYERS = 13
 GGUF_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
 
+EMBEDDING = "embed_tokens.weight"
+
 # The terms ask that modified files say so themselves.
 GEMMA_NOTICE = (
     "Modified from Gemma 3 270M: layers 0-12, pruned vocabulary, int4. "
@@ -108,7 +110,7 @@ def cut_state(path: Path, rows: list[int] | None) -> dict[str, torch.Tensor]:
             continue
         if tensor.name == "token_embd.weight":
             data = tensor.data if rows is None else tensor.data[rows]
-            state["embed_tokens.weight"] = torch.tensor(gguf.quants.dequantize(data, tensor.tensor_type))
+            state[EMBEDDING] = torch.tensor(gguf.quants.dequantize(data, tensor.tensor_type))
             continue
         _, layer, name, _ = tensor.name.split(".")
         if int(layer) < LAYERS:
@@ -121,7 +123,7 @@ def cut_state(path: Path, rows: list[int] | None) -> dict[str, torch.Tensor]:
 def build_model(state: dict[str, torch.Tensor]) -> Gemma3TextModel:
     """The cut model in float32, ready to encode."""
     config = Gemma3TextConfig(
-        vocab_size=state["embed_tokens.weight"].shape[0],
+        vocab_size=state[EMBEDDING].shape[0],
         hidden_size=640,
         intermediate_size=2048,
         num_hidden_layers=LAYERS,
@@ -151,7 +153,7 @@ def quantise(model: Gemma3TextModel, tokenizer: Tokenizer, prompts: list[str]) -
         module = name.removesuffix(".weight")
         if module in grams:
             stored |= storage.named(name, round_to_blocks(weight, grams[module]))
-        elif name == "embed_tokens.weight":
+        elif name == EMBEDDING:
             stored |= storage.named(name, storage.quantize_blocks(weight))
         else:
             stored[name] = weight.clone()

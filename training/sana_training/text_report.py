@@ -22,11 +22,11 @@ from transformers import Gemma3TextModel
 from . import storage
 from .catalogue import code_points, load_catalogue
 from .prompts import ObjectName, article, encode_prompts, read_objects
-from .text_encoder import build_model, cut_state
+from .text_encoder import EMBEDDING, build_model, cut_state
+from .text_states import STATE_WIDTH
 from .vocabulary import prune
 
 _SENTENCES = Path(__file__).with_name("ordinary_sentences.txt")
-_EMBEDDING = "embed_tokens.weight"
 # Of the everyday words that the vocabulary is pruned to.
 _WORD_SHARES = (0.0, 0.1, 0.3, 1.0, 3.0)
 # Bytes of a weight: codes, and one scale a row or a block, which is nothing beside a row.
@@ -102,29 +102,29 @@ def _variants(
     whole = cut_state(gguf, None)
     full_vocabulary = full.get_vocab()
     rows = [full_vocabulary[pruned.id_to_token(index)] for index in range(pruned.get_vocab_size())]
-    cut = {**whole, _EMBEDDING: whole[_EMBEDDING][rows]}
+    cut = {**whole, EMBEDDING: whole[EMBEDDING][rows]}
     carried = storage.widen(load_file(models / "text_encoder" / "model.safetensors"))
-    matrices = [name for name, weight in cut.items() if weight.ndim == 2 and name != _EMBEDDING]
+    matrices = [name for name, weight in cut.items() if weight.ndim == 2 and name != EMBEDDING]
     nearest = {name: _stored_and_widened(cut[name], storage.quantize_blocks) for name in matrices}
-    eight = {name: _stored_and_widened(cut[name], storage.quantize_rows) for name in (*matrices, _EMBEDDING)}
-    table = {_EMBEDDING: carried[_EMBEDDING]}
+    eight = {name: _stored_and_widened(cut[name], storage.quantize_rows) for name in (*matrices, EMBEDDING)}
+    table = {EMBEDDING: carried[EMBEDDING]}
     return {
         "13 layers, full vocabulary": (whole, full, (16, 16)),
         "pruned vocabulary": (cut, pruned, (16, 16)),
-        "embedding int8": ({**cut, _EMBEDDING: eight[_EMBEDDING]}, pruned, (16, 8)),
+        "embedding int8": ({**cut, EMBEDDING: eight[EMBEDDING]}, pruned, (16, 8)),
         "embedding int4": ({**cut, **table}, pruned, (16, 4)),
         "layers int4, each block alone": ({**cut, **nearest}, pruned, (4, 16)),
-        "layers int4, error carried on": ({**carried, _EMBEDDING: cut[_EMBEDDING]}, pruned, (4, 16)),
+        "layers int4, error carried on": ({**carried, EMBEDDING: cut[EMBEDDING]}, pruned, (4, 16)),
         "layers and embedding int8": ({**cut, **eight}, pruned, (8, 8)),
         "layers int8, embedding int4": ({**cut, **eight, **table}, pruned, (8, 4)),
-        "layers int4, embedding int8": ({**carried, _EMBEDDING: eight[_EMBEDDING]}, pruned, (4, 8)),
+        "layers int4, embedding int8": ({**carried, EMBEDDING: eight[EMBEDDING]}, pruned, (4, 8)),
         "shipped: layers and embedding int4": (carried, pruned, (4, 4)),
     }
 
 
 def _megabytes(layers: float, rows: int, bits: tuple[int, int]) -> float:
     """For ``layers`` weights in the layers and ``rows`` rows of the embedding, each with their bits."""
-    return (layers * _BYTES[bits[0]] + rows * 640 * _BYTES[bits[1]]) / 1e6
+    return (layers * _BYTES[bits[0]] + rows * STATE_WIDTH * _BYTES[bits[1]]) / 1e6
 
 
 def _stored_and_widened(
@@ -146,7 +146,7 @@ def main() -> None:
 
     things = read_objects(arguments.dataset)
     variants = _variants(arguments.gguf, arguments.models, pruned, full)
-    layers = sum(weight.numel() for name, weight in variants["pruned vocabulary"][0].items() if name != _EMBEDDING)
+    layers = sum(weight.numel() for name, weight in variants["pruned vocabulary"][0].items() if name != EMBEDDING)
     _print_rows(arguments, full, layers)
 
     concepts = {concept.key: concept.keywords for concept in load_catalogue(arguments.dataset, [])}
